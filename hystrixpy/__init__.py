@@ -1,0 +1,50 @@
+"""hystrixpy: guard the calls that may fail.
+
+The floors, lowest first; a module imports from lower floors only (tests/test_floors.py):
+0 errors, events, types - 1 _native - 2 properties - 3 breaker, bulkhead, metrics, context, cache, hooks -
+4 execution - 5 registry, command, aio, decorator, collapser - 6 telemetry, stream, dashboard, integrations,
+testing, cli.
+"""
+
+from hystrixpy.errors import (
+    BadRequestError,
+    CircuitOpenError,
+    CollapserError,
+    CommandFailedError,
+    CommandInterrupted,
+    CommandRejectedError,
+    CommandStateError,
+    CommandTimeoutError,
+    FallbackRejectedError,
+    HystrixError,
+    MissingResponseError,
+    PropertyError,
+    RequestContextError,
+    SemaphoreRejectedError,
+    ThreadPoolRejectedError,
+)
+from hystrixpy.events import CircuitState, EventType
+from hystrixpy.properties import CollapserProperties, CommandProperties, ThreadPoolProperties
+
+__all__ = [
+    "BadRequestError",
+    "CircuitOpenError",
+    "CircuitState",
+    "CollapserError",
+    "CollapserProperties",
+    "CommandFailedError",
+    "CommandInterrupted",
+    "CommandProperties",
+    "CommandRejectedError",
+    "CommandStateError",
+    "CommandTimeoutError",
+    "EventType",
+    "FallbackRejectedError",
+    "HystrixError",
+    "MissingResponseError",
+    "PropertyError",
+    "RequestContextError",
+    "SemaphoreRejectedError",
+    "ThreadPoolProperties",
+    "ThreadPoolRejectedError",
+]

@@ -1,0 +1,42 @@
+"""The words of a property error: where, which property, which value, what is valid, what was meant."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["did_you_mean", "invalid", "shown", "unknown"]
+
+_LONGEST = 60
+
+
+def shown(value: object) -> str:
+    """``repr`` of a value, short enough for a log line."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to print integers of thousands of digits
+        text = f"an {type(value).__name__} too long to print"
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """``; did you mean 'timeout'?`` for the nearest choice, or the whole list if none is near."""
+    names = sorted(choices)
+    low = {name.lower(): name for name in names}
+    near = difflib.get_close_matches(word[:200].lower(), low, n=1, cutoff=0.5)
+    if near:
+        return f"; did you mean {low[near[0]]!r}?"
+    return f"; valid are {', '.join(names)}"
+
+
+def unknown(what: str, word: str, choices: Iterable[str]) -> str:
+    """The message for a name that does not exist; ``what`` is read before it, as in "no property"."""
+    return f"{what} {shown(word)}{did_you_mean(word, choices)}"
+
+
+def invalid(name: str, value: object, valid: str) -> str:
+    """The message for a value that does not fit."""
+    return f"{name} = {shown(value)}: must be {valid}"
