@@ -2,7 +2,8 @@
 
 Everything else about the package is declared in pyproject.toml. The generated C goes to
 build/cython, so that neither tree ever holds a file nobody wrote. HYSTRIXPY_ANNOTATE=1 adds
-Cython's HTML reports there.
+Cython's HTML reports there. HYSTRIXPY_WITHOUT_NATIVE=1 installs the Python half alone, for the
+Makefile, which then builds the native half in place.
 """
 
 import os
@@ -39,12 +40,12 @@ def extension(source: Path) -> Extension:
     )
 
 
-annotate = os.environ.get("HYSTRIXPY_ANNOTATE") == "1"
-if annotate:  # Cython opens the report's file without making its folder
-    Path("build/cython", SOURCES).mkdir(parents=True, exist_ok=True)
-
-setup(
-    ext_modules=cythonize(
+def extensions() -> list[Extension]:
+    """All of the native core, translated to C where a source is newer."""
+    annotate = os.environ.get("HYSTRIXPY_ANNOTATE") == "1"
+    if annotate:  # Cython opens the report's file without making its folder
+        Path("build/cython", SOURCES).mkdir(parents=True, exist_ok=True)
+    built: list[Extension] = cythonize(
         [extension(source) for source in sorted(SOURCES.glob("*.pyx"))],
         include_path=["src_ext"],
         build_dir="build/cython",
@@ -53,4 +54,7 @@ setup(
         force=annotate,
         nthreads=0,
     )
-)
+    return built
+
+
+setup(ext_modules=[] if os.environ.get("HYSTRIXPY_WITHOUT_NATIVE") == "1" else extensions())

@@ -134,7 +134,7 @@ class PropertyError(HystrixError, ValueError):
     """A property is unknown or its value is invalid; the message names the nearest valid choice."""
 
 
-class CommandInterrupted(BaseException):  # noqa: N818 - named after its sibling KeyboardInterrupt
+class CommandInterrupted(BaseException):
     """Raised inside a worker thread by ``interrupt_on_timeout`` and ``interrupt_on_cancel``.
 
     A ``BaseException``, so that an ``except Exception`` in ``run`` does not swallow it.
