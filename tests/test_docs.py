@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DOCUMENTS = [path for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))] if path.exists()]
+RUNNING = [path for path in DOCUMENTS if blocks(path)]
 
 
-@pytest.mark.parametrize("document", [path for path in DOCUMENTS if blocks(path)], ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("document", RUNNING, ids=lambda path: str(path.relative_to(ROOT)))
 def test_examples_run(document: Path, tmp_path: Path) -> None:
     """The python blocks of a document run in order, as a reader would paste them, in a fresh interpreter."""
     command = [sys.executable, "-m", "tests.support.run_blocks", str(document)]
