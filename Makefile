@@ -24,7 +24,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 NATIVE := $(shell find src_ext -name '*.pyx' -o -name '*.pxd' -o -name '*.h') setup.py
 STUBBED := $(basename $(notdir $(wildcard hystrixpy/_native/*.pyi)))
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
 
 .PHONY: demo test test-serial test-all test-wheel bench lint clean distclean native
 
@@ -49,7 +49,7 @@ bench: $(VENV)/.bench $(VENV)/.native
 lint: $(VENV)/.dev $(VENV)/.native
 	$(BIN)/ruff check .
 	$(BIN)/python -m mypy
-	$(BIN)/python -m mypy.stubtest $(STUBBED:%=hystrixpy._native.%)
+	$(if $(STUBBED),$(BIN)/python -m mypy.stubtest $(STUBBED:%=hystrixpy._native.%))
 
 native: $(VENV)/.native
 
