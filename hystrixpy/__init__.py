@@ -6,6 +6,8 @@ The floors, lowest first; a module imports from lower floors only (tests/test_fl
 testing, cli.
 """
 
+from hystrixpy._native.histogram import LatencyHistogram, LatencySnapshot
+from hystrixpy._native.window import RollingCounter
 from hystrixpy.errors import (
     BadRequestError,
     CircuitOpenError,
@@ -41,9 +43,12 @@ __all__ = [
     "EventType",
     "FallbackRejectedError",
     "HystrixError",
+    "LatencyHistogram",
+    "LatencySnapshot",
     "MissingResponseError",
     "PropertyError",
     "RequestContextError",
+    "RollingCounter",
     "SemaphoreRejectedError",
     "ThreadPoolProperties",
     "ThreadPoolRejectedError",

@@ -1,10 +1,11 @@
 """Latency histograms: base-2 exponential buckets, so that a bucket is also an OpenTelemetry bucket.
 
-Scale 3: eight buckets per power of two (ratio 1.0905, so at most 4.5 % from a bucket's middle), from 1 us to
+Scale 3: eight buckets per power of two (ratio 1.0905, so at most 4.4 % from a bucket's middle), from 1 us to
 1 h; samples outside are clamped. Bucket i counts what lies in (base**(FIRST+i), base**(FIRST+i+1)] seconds,
 base = 2**(1/8), as OpenTelemetry's exponential histogram at scale 3 with offset FIRST. None can fail.
 """
 
+cimport cython
 from libc.stdint cimport int64_t, uint64_t
 
 from hystrixpy._native.window cimport Shape, Spot
@@ -19,12 +20,14 @@ cdef int hist_index(int64_t ns) noexcept nogil
 cdef void hist_record(uint64_t *rolling, uint64_t *cumulative, const Spot *spot, int64_t ns) noexcept nogil
 cdef void hist_read(const uint64_t *rolling, const Shape *shape, int64_t now, uint64_t *out) noexcept nogil  # out[HIST_BUCKETS]
 
+@cython.final
 cdef class LatencySnapshot:
     cdef uint64_t counts[HIST_BUCKETS]
     cdef uint64_t _count
 
 cdef LatencySnapshot snapshot_of(const uint64_t *counts)   # a copy as a Python object; raises MemoryError
 
+@cython.final
 cdef class LatencyHistogram:
     cdef Shape shape
     cdef uint64_t *rolling
