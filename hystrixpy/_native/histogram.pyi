@@ -1,5 +1,5 @@
 from collections.abc import Iterable
-from typing import Final, SupportsFloat, final
+from typing import Final, SupportsFloat, SupportsIndex, final
 
 __pyx_capi__: dict[str, object]  # what other Cython modules cimport
 
@@ -29,7 +29,7 @@ class LatencySnapshot:
 
 @final
 class LatencyHistogram:
-    def __new__(cls, window: SupportsFloat = 60.0, buckets: int = 6) -> LatencyHistogram: ...
+    def __new__(cls, window: SupportsFloat = 60.0, buckets: SupportsIndex = 6) -> LatencyHistogram: ...
     def record(self, seconds: SupportsFloat) -> None: ...
     def snapshot(self) -> LatencySnapshot: ...
     @property

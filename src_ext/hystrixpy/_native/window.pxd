@@ -51,9 +51,13 @@ cdef inline Spot spot_at(const Shape *shape, int64_t now) noexcept nogil:
     return spot
 
 
-cdef inline bint is_older(uint64_t tag, uint64_t than) noexcept nogil:
-    """Whether a 34-bit tag comes before another one, modulo 2**34."""
-    return <int64_t>((tag - than) << COUNT_BITS) < 0
+cdef inline bint has_moved_on(uint64_t seen, uint64_t tag) noexcept nogil:
+    """Whether a cell belongs to a newer bucket than `tag`, whose write comes late.
+
+    Laps wrap round after 34 bits, so what looks ahead may also be of long ago (198 days for the smallest
+    window, 5,400 years for ten seconds). No thread is late by 2**20 laps; a cell further ahead is old.
+    """
+    return seen != 0 and ((seen >> COUNT_BITS) - tag & <uint64_t>0x3FFFFFFFF) < 1048576
 
 
 cdef inline void cell_add(uint64_t *cell, uint64_t tag, uint64_t n) noexcept nogil:
@@ -63,7 +67,7 @@ cdef inline void cell_add(uint64_t *cell, uint64_t tag, uint64_t n) noexcept nog
     while True:
         if seen >> COUNT_BITS == tag:
             count = (seen & COUNT_MAX) + n
-        elif is_older(tag, seen >> COUNT_BITS):
+        elif has_moved_on(seen, tag):
             return
         else:
             count = n
@@ -82,7 +86,7 @@ cdef inline void cell_max(uint64_t *cell, uint64_t tag, uint64_t value) noexcept
         if seen >> COUNT_BITS == tag:
             if (seen & COUNT_MAX) >= value:
                 return
-        elif is_older(tag, seen >> COUNT_BITS):
+        elif has_moved_on(seen, tag):
             return
         if hx_cas(cell, &seen, tag << COUNT_BITS | value):
             return
