@@ -7,7 +7,9 @@ testing, cli.
 """
 
 from hystrixpy._native.histogram import LatencyHistogram, LatencySnapshot
+from hystrixpy._native.permits import Semaphore
 from hystrixpy._native.window import RollingCounter
+from hystrixpy.breaker import CircuitBreaker
 from hystrixpy.errors import (
     BadRequestError,
     CircuitOpenError,
@@ -27,9 +29,11 @@ from hystrixpy.errors import (
 )
 from hystrixpy.events import CircuitState, EventType
 from hystrixpy.properties import CollapserProperties, CommandProperties, ThreadPoolProperties
+from hystrixpy.types import HealthCounts
 
 __all__ = [
     "BadRequestError",
+    "CircuitBreaker",
     "CircuitOpenError",
     "CircuitState",
     "CollapserError",
@@ -42,6 +46,7 @@ __all__ = [
     "CommandTimeoutError",
     "EventType",
     "FallbackRejectedError",
+    "HealthCounts",
     "HystrixError",
     "LatencyHistogram",
     "LatencySnapshot",
@@ -49,6 +54,7 @@ __all__ = [
     "PropertyError",
     "RequestContextError",
     "RollingCounter",
+    "Semaphore",
     "SemaphoreRejectedError",
     "ThreadPoolProperties",
     "ThreadPoolRejectedError",

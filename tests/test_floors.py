@@ -30,9 +30,9 @@ PARTS = 3
 """The floor whose inhabitants do not know each other."""
 
 NATIVE_FLOORS = (
-    ("atomics", "clock"),
+    ("atomics", "clock", "arguments", "guarding", "herald", "wording"),
     ("window", "permits"),
-    ("histogram", "breaker", "pool"),
+    ("histogram", "breaker", "counting", "pool"),
     ("circuit",),
     ("execution",),
 )

@@ -15,7 +15,7 @@ def count(name: str, value: Any, least: int = 1) -> int:
     """A whole number of at least ``least``."""
     if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < least:
         _refuse(name, value, f"a whole number of at least {least}")
-    return min(value.__index__(), UNLIMITED)
+    return min(int(value.__index__()), UNLIMITED)
 
 
 def percent(name: str, value: Any) -> int:

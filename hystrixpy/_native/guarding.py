@@ -38,9 +38,7 @@ def _guarded_sync(breaker: CircuitBreaker, fn: Callable[..., Any]) -> Callable[.
     return guarded
 
 
-def _guarded_async(
-    breaker: CircuitBreaker, fn: Callable[..., Awaitable[Any]]
-) -> Callable[..., Awaitable[Any]]:
+def _guarded_async(breaker: CircuitBreaker, fn: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     acall = breaker.acall
 
     @functools.wraps(fn, updated=())

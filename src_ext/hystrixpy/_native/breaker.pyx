@@ -368,10 +368,6 @@ cdef class Entry:
     cdef int64_t left               # 1 once settled: a task that inherited the chain must not settle it again
 
 
-class NotAwaitable(TypeError):
-    """acall() was given a plain function."""
-
-
 cdef class CircuitBreaker:
     """A circuit breaker on its own: put it around any call, in threads and in asyncio at once.
 
@@ -515,13 +511,15 @@ cdef class CircuitBreaker:
     async def acall(self, fn, /, *args, **kwargs):
         """``await fn(*args, **kwargs)`` if the breaker admits it; a cancelled call counts nowhere."""
         cdef int64_t admission = self.enter()
+        cdef bint misused = False
         try:
             result = fn(*args, **kwargs)
-            if not PyCoro_CheckExact(result) and not hasattr(result, "__await__"):
-                raise NotAwaitable(f"{fn!r} returned {type(result).__name__}, which cannot be awaited: use breaker.call(fn, ...)")
+            misused = not PyCoro_CheckExact(result) and not hasattr(result, "__await__")
+            if misused:
+                raise TypeError(f"{fn!r} returned {type(result).__name__}, which cannot be awaited: use breaker.call(fn, ...)")
             result = await result
         except BaseException as error:
-            self.leave(admission, ENDED_NEUTRAL if type(error) is NotAwaitable else self.ending_of(error))
+            self.leave(admission, ENDED_NEUTRAL if misused else self.ending_of(error))
             raise
         self.leave(admission, ENDED_OK)
         return result
