@@ -28,7 +28,14 @@ from hystrixpy.errors import (
     ThreadPoolRejectedError,
 )
 from hystrixpy.events import CircuitState, EventType
-from hystrixpy.properties import CollapserProperties, CommandProperties, ThreadPoolProperties
+from hystrixpy.properties import (
+    CollapserProperties,
+    CommandProperties,
+    PropertyConflictWarning,
+    PropertyOrigin,
+    ThreadPoolProperties,
+    configure,
+)
 from hystrixpy.types import HealthCounts
 
 __all__ = [
@@ -51,11 +58,14 @@ __all__ = [
     "LatencyHistogram",
     "LatencySnapshot",
     "MissingResponseError",
+    "PropertyConflictWarning",
     "PropertyError",
+    "PropertyOrigin",
     "RequestContextError",
     "RollingCounter",
     "Semaphore",
     "SemaphoreRejectedError",
     "ThreadPoolProperties",
     "ThreadPoolRejectedError",
+    "configure",
 ]

@@ -96,7 +96,7 @@ class Unbounded:
     """A count whose default is "no bound", written None."""
 
     count: Count
-    valid: str = "a whole number, 1 or more, or None for no bound"
+    valid: str = "a whole number, 1 or more, or None for no bound (false in TOML, off in the environment)"
 
     def check(self, value: object) -> int | None:
         return None if value is None else self.count.check(value)

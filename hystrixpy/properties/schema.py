@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "SECTIONS",
     "CollapserProperties",
     "CommandProperties",
     "Properties",
@@ -32,7 +33,11 @@ _FLAG = Flag()
 _COUNT = Count()
 _PAUSE = Seconds("a time of 0 s or more", lambda seconds: seconds >= 0)
 _WINDOW = Seconds("a time of 0.001 s or more", lambda seconds: seconds >= 0.001)
-_TIMEOUT = Seconds("a time above 0 s, or None for no limit", lambda seconds: seconds > 0, off=True)
+_TIMEOUT = Seconds(
+    "a time above 0 s, or off (None in code, false in TOML, off in the environment)",
+    lambda seconds: seconds > 0,
+    off=True,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +57,7 @@ class Property:
     dynamic: bool = True
 
 
-def prop(
-    kind: Kind, *, default: Any, doc: str, unit: str = "", hystrix: str = "", dynamic: bool = True
-) -> Any:
+def prop(kind: Kind, *, default: Any, doc: str, unit: str = "", hystrix: str = "", dynamic: bool = True) -> Any:
     """A dataclass field that is a row of the table."""
     row = {"kind": kind, "doc": doc, "unit": unit, "hystrix": tuple(hystrix.split()), "dynamic": dynamic}
     return dataclasses.field(default=default, metadata=row)
@@ -235,9 +238,7 @@ class CommandProperties(Properties):
         hystrix="circuitBreaker.sleepWindowInMilliseconds",
         doc="How long an open breaker refuses before it lets a trial through.",
     )
-    breaker_half_open_trials: int = prop(
-        _COUNT, default=1, doc="Trials that may run at the same time while half-open."
-    )
+    breaker_half_open_trials: int = prop(_COUNT, default=1, doc="Trials that may run at the same time while half-open.")
     breaker_half_open_successes: int = prop(
         _COUNT, default=1, doc="Successful trials that close the breaker; one failed trial re-opens it."
     )
@@ -382,6 +383,11 @@ class CollapserProperties(Properties):
         doc="Whether equal arguments share one slot of a batch.",
     )
 
+
+SECTIONS: Mapping[str, type[Properties]] = MappingProxyType(
+    {each.section: each for each in (CommandProperties, ThreadPoolProperties, CollapserProperties)}
+)
+"""The tables by the name of their section in a source."""
 
 _TABLES: dict[type[Properties], Mapping[str, Property]] = {}
 

@@ -1,0 +1,42 @@
+"""Two classes that claim one key with different properties in code."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hystrixpy.properties.schema import Properties
+
+__all__ = ["PropertyConflictWarning", "warn_of_conflict"]
+
+
+class PropertyConflictWarning(UserWarning):
+    """A second class claims a key with other code properties; those of the first one hold."""
+
+
+def warn_of_conflict(
+    kind: str,
+    key: str,
+    first: str,
+    holds: Properties | None,
+    second: str,
+    ignored: Properties | None,
+    *,
+    stacklevel: int = 2,
+) -> None:
+    """Warn, naming both classes and what differs, if what they gave in code is not the same."""
+    ours = {} if holds is None else holds.given
+    theirs = {} if ignored is None else ignored.given
+    differing = [name for name in sorted({*ours, *theirs}) if _said(ours, name) != _said(theirs, name)]
+    if not differing:
+        return
+    parts = ", ".join(f"{name} {_said(ours, name)}, not {_said(theirs, name)}" for name in differing)
+    message = f"{first} and {second} claim the {kind} key {key!r} with different properties"
+    warnings.warn(f"{message}; those of {first} hold: {parts}", PropertyConflictWarning, stacklevel=stacklevel + 1)
+
+
+def _said(given: Mapping[str, Any], name: str) -> str:
+    return repr(given[name]) if name in given else "unset"

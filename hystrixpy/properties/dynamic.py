@@ -1,0 +1,175 @@
+"""Setting and asking for properties in the running process: the functions over the one :class:`Store`."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from hystrixpy.errors import PropertyError
+from hystrixpy.properties.faults import shown
+from hystrixpy.properties.levels import Explanation, Resolved, resolve_in
+from hystrixpy.properties.schema import (
+    SECTIONS,
+    CollapserProperties,
+    CommandProperties,
+    Properties,
+    ThreadPoolProperties,
+)
+from hystrixpy.properties.sources.reading import place
+from hystrixpy.properties.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from hystrixpy.properties.watch import Watching
+
+__all__ = [
+    "configure",
+    "explain",
+    "generation",
+    "on_change",
+    "reload_errors",
+    "reload_failed",
+    "remove_on_change",
+    "reset_sources",
+    "resolve",
+]
+
+_store = Store()
+os.register_at_fork(after_in_child=_store.after_fork)
+
+File = str | os.PathLike[str]
+Kind = Literal["command", "thread_pool", "collapser"]
+
+
+def configure(
+    mapping: Mapping[str, Any] | None = None,
+    *,
+    file: File | Iterable[File] | None = None,
+    watch: Watching = False,
+) -> None:
+    """Set dynamic properties; they apply to the next call, also of commands that already ran.
+
+    ``mapping`` is ``{"command": {"default": {...}, "GetUser": {...}}, "thread_pool": {...}, "collapser":
+    {...}}``. ``file`` names a TOML file or a Hystrix ``.properties`` file, or several; without it the file in
+    ``HYSTRIXPY_CONFIG`` is read. Lowest first: mapping, TOML, ``.properties``, environment variables.
+    ``watch=True`` has changed files in force within 2 s; ``watch="watchfiles"`` sooner (extra ``watch``).
+
+    A second call replaces what the first one set. Raises :class:`PropertyError` with the places of all
+    faults; everything then stays as it was.
+
+    >>> configure({"command": {"default": {"timeout": 0.5}}})
+    """
+    if watch == "watchfiles":
+        _need_watchfiles()
+    elif not isinstance(watch, bool):
+        raise PropertyError(f"watch = {shown(watch)}: must be True, False or 'watchfiles'")
+    _store.configure(mapping, _paths(file), watch)
+
+
+def _need_watchfiles() -> None:
+    try:
+        import watchfiles  # noqa: F401 - only whether it is there
+    except ImportError as error:
+        raise ImportError("watch='watchfiles' needs the extra: pip install 'hystrixpy[watch]'") from error
+
+
+def _paths(file: File | Iterable[File] | None) -> tuple[str, ...] | None:
+    """Absolute paths, so that a change of the working directory moves nothing."""
+    if file is None:
+        return None
+    files = [file] if isinstance(file, str | os.PathLike) else list(file)
+    return tuple(os.path.join(os.getcwd(), os.fsdecode(each)) for each in files)
+
+
+@overload
+def resolve(
+    kind: Literal["command"],
+    key: str,
+    code: CommandProperties | None = None,
+    *,
+    builtin_overrides: Mapping[str, Any] | None = None,
+    code_source: str = "code",
+) -> Resolved[CommandProperties]: ...
+@overload
+def resolve(
+    kind: Literal["thread_pool"],
+    key: str,
+    code: ThreadPoolProperties | None = None,
+    *,
+    builtin_overrides: Mapping[str, Any] | None = None,
+    code_source: str = "code",
+) -> Resolved[ThreadPoolProperties]: ...
+@overload
+def resolve(
+    kind: Literal["collapser"],
+    key: str,
+    code: CollapserProperties | None = None,
+    *,
+    builtin_overrides: Mapping[str, Any] | None = None,
+    code_source: str = "code",
+) -> Resolved[CollapserProperties]: ...
+def resolve(
+    kind: Kind,
+    key: str,
+    code: Properties | None = None,
+    *,
+    builtin_overrides: Mapping[str, Any] | None = None,
+    code_source: str = "code",
+) -> Resolved[Any]:
+    """The values in force for ``key`` now: dynamic for the key > ``code`` > dynamic default > built in.
+
+    ``builtin_overrides`` are built-in defaults that differ for this kind of command. Raises
+    :class:`PropertyError` if a source is broken or the values do not fit each other.
+    """
+    state = _store.current()
+    origins = resolve_in(state.values, kind, key, code, builtin_overrides or {}, code_source)
+    values = SECTIONS[kind](**{name: origin.value for name, origin in origins.items()})
+    return Resolved(values, Explanation(place(kind, key), origins, state.reload_error), state.generation)
+
+
+def explain(
+    kind: Kind,
+    key: str,
+    code: Properties | None = None,
+    *,
+    builtin_overrides: Mapping[str, Any] | None = None,
+    code_source: str = "code",
+) -> Explanation:
+    """Each value in force for ``key`` with its level and source; ``str()`` prints a table."""
+    state = _store.current()
+    origins = resolve_in(state.values, kind, key, code, builtin_overrides or {}, code_source)
+    return Explanation(place(kind, key), origins, state.reload_error)
+
+
+def on_change(callback: Callable[[], object]) -> None:
+    """Have ``callback()`` called after the sources changed, outside any lock.
+
+    Calls of two changes may overlap, so whoever keeps results compares their ``generation``.
+    """
+    _store.on_change(callback)
+
+
+def remove_on_change(callback: Callable[[], object]) -> None:
+    """Undo :func:`on_change`; unknown callbacks are ignored."""
+    _store.remove_on_change(callback)
+
+
+def reset_sources() -> None:
+    """Forget what ``configure()`` said, stop watching, and read the sources again at the next use."""
+    _store.forget()
+
+
+def generation() -> int:
+    """How often the sources were read anew; grows with every change, through resets too."""
+    return _store.generation
+
+
+def reload_errors() -> int:
+    """Reloads of watched files that failed since the process started."""
+    return _store.reload_errors
+
+
+def reload_failed(message: str) -> None:
+    """Count and report a change that could not be taken over for a reason found outside this package."""
+    _store.reload_failed(message)
