@@ -8,7 +8,7 @@
 #   make lint       ruff, mypy --strict, stubtest on the native modules
 #   make clean      remove what was built; make distclean: the virtual environments too
 #
-# Variables: PYTHON (the interpreter .venv is made of), JOBS, PYTEST_ARGS, DEMO_ARGS, BENCH_ARGS, HYSTRIXPY_FT_PYTHON.
+# Variables: PYTHON (the interpreter .venv is made of), PYTEST_ARGS, DEMO_ARGS, BENCH_ARGS, HYSTRIXPY_FT_PYTHON.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -18,7 +18,6 @@ MAKEFLAGS += --no-builtin-rules
 # The first interpreter that is new enough and complete: Debian splits venv off, pyenv's shims may lead nowhere.
 PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13; do \
 	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$python; break; }; done)
-JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -75,5 +74,5 @@ $(VENV)/.otlp $(VENV)/.test $(VENV)/.bench $(VENV)/.dev: $(VENV)/.%: $(VENV)/.ba
 	@touch $@
 
 $(VENV)/.native: $(VENV)/.base $(NATIVE)
-	$(BIN)/python setup.py -q build_ext --inplace --parallel $(JOBS)
+	$(BIN)/python setup.py -q build_ext --inplace
 	@touch $@

@@ -57,4 +57,7 @@ def extensions() -> list[Extension]:
     return built
 
 
-setup(ext_modules=[] if os.environ.get("HYSTRIXPY_WITHOUT_NATIVE") == "1" else extensions())
+setup(
+    ext_modules=[] if os.environ.get("HYSTRIXPY_WITHOUT_NATIVE") == "1" else extensions(),
+    options={"build_ext": {"parallel": os.cpu_count()}},  # one compiler per core, for pip too
+)
