@@ -10,6 +10,8 @@ from hystrixpy._native.histogram import LatencyHistogram, LatencySnapshot
 from hystrixpy._native.permits import Semaphore
 from hystrixpy._native.window import RollingCounter
 from hystrixpy.breaker import CircuitBreaker
+from hystrixpy.cache import cache_remove, clear_cache
+from hystrixpy.context import RequestContext, RequestLog, RequestVariable
 from hystrixpy.errors import (
     BadRequestError,
     CircuitOpenError,
@@ -61,11 +63,16 @@ __all__ = [
     "PropertyConflictWarning",
     "PropertyError",
     "PropertyOrigin",
+    "RequestContext",
     "RequestContextError",
+    "RequestLog",
+    "RequestVariable",
     "RollingCounter",
     "Semaphore",
     "SemaphoreRejectedError",
     "ThreadPoolProperties",
     "ThreadPoolRejectedError",
+    "cache_remove",
+    "clear_cache",
     "configure",
 ]

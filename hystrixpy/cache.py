@@ -18,13 +18,13 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Keyed(Protocol):
+class _Keyed(Protocol):
     """A command class, a ``@command`` function or a collapser: whatever has a key."""
 
     key: Any
 
 
-def clear_cache(key: str | Keyed, cache_key: Hashable) -> None:
+def clear_cache(key: str | _Keyed, cache_key: Hashable) -> None:
     """Forget what the current request context remembers for one cache key of one command or collapser.
 
     ``key`` is a command key, or a command class or ``@command`` function. A missing entry is nothing
@@ -42,7 +42,7 @@ def clear_cache(key: str | Keyed, cache_key: Hashable) -> None:
 
 
 def cache_remove(
-    key: str | Keyed, cache_key: Callable[..., Hashable]
+    key: str | _Keyed, cache_key: Callable[..., Hashable]
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Decorate a function that changes what a cached command reads: after it, the outcome is forgotten.
 
@@ -84,5 +84,5 @@ def _clear(scope: Scope, key: str, cache_key: Hashable) -> None:
     scope.clear_entry(("collapser", key), cache_key)
 
 
-def _name(key: str | Keyed) -> str:
+def _name(key: str | _Keyed) -> str:
     return key if isinstance(key, str) else str(key.key)

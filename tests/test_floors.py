@@ -31,7 +31,7 @@ PARTS = 3
 
 NATIVE_FLOORS = (
     ("atomics", "clock", "arguments", "guarding", "herald", "wording"),
-    ("window", "permits"),
+    ("window", "permits", "scope"),
     ("histogram", "breaker", "counting", "pool"),
     ("circuit",),
     ("execution",),

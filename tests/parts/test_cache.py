@@ -1,5 +1,6 @@
 """The request cache's entries: who runs, who joins, who gives up, and when a wait could never end."""
 
+import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -175,7 +176,7 @@ def test_cache_remove_forgets_after_a_call_that_succeeded():
     class GetUser:
         key = "Get"
 
-    @cache_remove(GetUser, cache_key=lambda number, fail=False: str(number))
+    @cache_remove(GetUser, cache_key=lambda number, **_: str(number))
     def save(number, fail=False):
         if fail:
             raise ValueError("not saved")
@@ -197,8 +198,6 @@ async def _save(number):
 
 def test_cache_remove_on_async_functions():
     """An async def stays one."""
-    import asyncio
-
     save = cache_remove("Get", cache_key=str)(_save)
 
     async def main():

@@ -54,6 +54,9 @@ cdef class CacheEntry:
     cpdef object again(self)                           # the error, ready to be raised once more
 
 
+ctypedef void (*Census)(bint any_open) noexcept nogil
+
+cdef void watch_census(Census sink) noexcept          # have sink told now, and whenever a scope opens or closes
 cdef Scope current_scope()                            # the open scope of this contextvars context, or None
 cdef int begin_wait(CacheEntry entry, list own) except -1   # raises CommandStateError if it could never end
 cdef void end_wait(CacheEntry entry, list own) noexcept

@@ -33,14 +33,15 @@ cdef object logger = logging.getLogger("hystrixpy")
 
 cdef cython.pymutex census           # guards the two below
 cdef int64_t open_scopes = 0
-cdef object on_census = None         # callable(bool): whether any scope is open has changed
+cdef Census census_sink = NULL
 cdef cython.pymutex graph            # guards every CacheEntry.waits_for
 
 
-def set_census_sink(sink):
-    """Have ``sink(True)`` called when a first scope opens and ``sink(False)`` when the last one closes."""
-    global on_census
-    on_census = sink
+cdef void watch_census(Census sink) noexcept:
+    global census_sink
+    with census:
+        census_sink = sink
+        sink(open_scopes > 0)
 
 
 def open_count() -> int:
@@ -49,14 +50,16 @@ def open_count() -> int:
         return open_scopes
 
 
-cdef int take_census(int64_t change) except -1:
-    """Count a scope in or out. The sink is told under the lock, so that its last word is the right one."""
+cdef void take_census(int64_t change) noexcept:
+    """Count a scope in or out. The sink is told under the lock, so that its last word is the right one.
+
+    No Python object is made under the lock: the collector could run, and close a forgotten scope in here.
+    """
     global open_scopes
     with census:
         open_scopes += change
-        if on_census is not None and open_scopes == (1 if change > 0 else 0):
-            on_census(change > 0)
-    return 0
+        if census_sink != NULL:
+            census_sink(open_scopes > 0)
 
 
 cdef Scope current_scope():
