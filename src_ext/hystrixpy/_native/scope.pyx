@@ -218,8 +218,10 @@ cdef class CacheEntry:
 
     cpdef int abandon(self) except -1:
         with self.scope.mutex:
+            if self.state != PENDING:
+                return 0
             self.gone = True
-        self.scope.forget(self)
+        self.scope.forget(self)  # before anybody is woken: who asks again must not find it
         return self.end(ABANDONED)
 
     cdef int end(self, int64_t state) except -1:
