@@ -23,6 +23,16 @@ class CircuitBreaker:
         ignore: type[BaseException] | Iterable[type[BaseException]] = (),
         on_transition: Callable[[str, CircuitState, CircuitState], object] | None = None,
     ) -> None: ...
+    @staticmethod
+    def counting(
+        error_threshold: int,
+        success_threshold: int,
+        timeout: float,
+        *,
+        name: str = "counting breaker",
+        ignore: type[BaseException] | Iterable[type[BaseException]] = (),
+        on_transition: Callable[[str, CircuitState, CircuitState], object] | None = None,
+    ) -> CircuitBreaker: ...
     @property
     def name(self) -> str: ...
     @property

@@ -86,6 +86,7 @@ cdef enum:
 cdef int word_state(uint64_t word) noexcept nogil
 cdef uint32_t word_generation(uint64_t word) noexcept nogil
 cdef int64_t word_age_ns(uint64_t word, int64_t now) noexcept nogil
+cdef bint window_over(uint64_t word, int64_t sleep_ns, int64_t now) noexcept nogil
 cdef void health_count(Breaker *b, Health *health, uint64_t word, int ended, int64_t now) noexcept nogil
 cdef void trial_settle(Breaker *b, const BreakerRules *rules, uint64_t word, int ended, int64_t now, Change *change) noexcept nogil
 cdef void open_from(Breaker *b, uint64_t word, int64_t now, Change *change) noexcept nogil

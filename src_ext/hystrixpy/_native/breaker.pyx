@@ -59,7 +59,7 @@ cdef int64_t word_age_ns(uint64_t word, int64_t now) noexcept nogil:
     return 0 if age > TIMES - SLACK else <int64_t>age * MICROSECOND
 
 
-cdef inline bint window_over(uint64_t word, int64_t sleep_ns, int64_t now) noexcept nogil:
+cdef bint window_over(uint64_t word, int64_t sleep_ns, int64_t now) noexcept nogil:
     return word_age_ns(word, now) >= sleep_ns - sleep_ns % MICROSECOND
 
 
@@ -405,6 +405,21 @@ cdef class CircuitBreaker:
         self.health_cells.shape.bucket_ns = arguments.seconds("window", window, 0.001 * OWN_BUCKETS) // OWN_BUCKETS
         self.configure(name, ignore, on_transition)
 
+    @staticmethod
+    def counting(error_threshold, success_threshold, timeout, *, name="counting breaker", ignore=(), on_transition=None):
+        """The breaker of eapache/go-resiliency: it counts errors, not percentages.
+
+        ``error_threshold`` errors without a quiet gap longer than ``timeout`` seconds open it (a success takes
+        nothing back). ``timeout`` seconds later it is half-open and lets ``success_threshold`` calls at a time
+        through; as many successes close it, one error opens it again. The faces are those of any CircuitBreaker.
+
+        Raises PropertyError for a threshold below 1 or a negative timeout.
+        """
+        from hystrixpy._native.counting import CountingBreaker  # it is made of this module
+
+        return CountingBreaker(error_threshold, success_threshold, timeout, name=name, ignore=ignore,
+                               on_transition=on_transition)
+
     cdef object configure(self, name, ignore, on_transition):
         self.name = arguments.text("name", name)
         self.ignore = arguments.exceptions("ignore", ignore)
@@ -554,7 +569,6 @@ cdef class CircuitBreaker:
         """Whether it is not closed (half-open included) or forced open; False while forced closed or disabled."""
         cdef BreakerRules rules
         self.rules_now(&rules)
-        self.current()
         return breaker_is_open(self.b, &rules)
 
     @property

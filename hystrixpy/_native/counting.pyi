@@ -1,0 +1,16 @@
+from collections.abc import Callable, Iterable
+
+from hystrixpy._native.breaker import CircuitBreaker
+from hystrixpy.events import CircuitState
+
+class CountingBreaker(CircuitBreaker):
+    def __init__(
+        self,
+        error_threshold: int,
+        success_threshold: int,
+        timeout: float,
+        *,
+        name: str = "counting breaker",
+        ignore: type[BaseException] | Iterable[type[BaseException]] = (),
+        on_transition: Callable[[str, CircuitState, CircuitState], object] | None = None,
+    ) -> None: ...
