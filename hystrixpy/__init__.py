@@ -30,6 +30,7 @@ from hystrixpy.errors import (
     ThreadPoolRejectedError,
 )
 from hystrixpy.events import CircuitState, EventType
+from hystrixpy.metrics import CommandMetrics
 from hystrixpy.properties import (
     CollapserProperties,
     CommandProperties,
@@ -49,6 +50,7 @@ __all__ = [
     "CollapserProperties",
     "CommandFailedError",
     "CommandInterrupted",
+    "CommandMetrics",
     "CommandProperties",
     "CommandRejectedError",
     "CommandStateError",

@@ -16,3 +16,12 @@ class HealthCounts(NamedTuple):
     total: int
     errors: int
     error_percentage: int
+
+    @classmethod
+    def of(cls, total: int, errors: int) -> HealthCounts:
+        """The counts with their percentage; 0 % while there are no calls.
+
+        >>> HealthCounts.of(3, 2)
+        HealthCounts(total=3, errors=2, error_percentage=66)
+        """
+        return cls(total, errors, 100 * errors // total if total else 0)

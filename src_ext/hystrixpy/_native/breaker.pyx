@@ -12,7 +12,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from hystrixpy._native.atomics cimport hx_add, hx_cas, hx_icas, hx_iload, hx_load, hx_load_acquire
 from hystrixpy._native.clock cimport now_ns
 from hystrixpy._native.herald cimport Herald
-from hystrixpy._native.window cimport Spot, health_add, health_sum, spot_at
+from hystrixpy._native.window cimport Spot, health_add, health_sum, shape_at, spot_at
 from hystrixpy._native.wording cimport counts_text, refusal_text, seconds_text
 
 from hystrixpy._native import arguments, guarding
@@ -402,7 +402,9 @@ cdef class CircuitBreaker:
         self.own_rules.trials = arguments.count("half_open_trials", half_open_trials)
         self.own_rules.successes = arguments.count("half_open_successes", half_open_successes)
         self.own_rules.enabled = True
-        self.health_cells.shape.bucket_ns = arguments.seconds("window", window, 0.001 * OWN_BUCKETS) // OWN_BUCKETS
+        self.health_cells.shape = shape_at(
+            arguments.seconds("window", window, 0.001 * OWN_BUCKETS) // OWN_BUCKETS, OWN_BUCKETS, now_ns()
+        )
         self.configure(name, ignore, on_transition)
 
     @staticmethod
@@ -575,7 +577,7 @@ cdef class CircuitBreaker:
     def health(self):
         """What the breaker decides on: ``HealthCounts(total, errors, error_percentage)`` of its window."""
         cdef Counts counts = breaker_health(self.b, &self.health_cells, now_ns())
-        return HealthCounts(counts.total, counts.errors, 100 * counts.errors // counts.total if counts.total else 0)
+        return HealthCounts.of(counts.total, counts.errors)
 
     def allows_request(self):
         """Whether a call would be admitted now. A question only: it takes no trial and changes nothing."""
