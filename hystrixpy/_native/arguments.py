@@ -3,35 +3,50 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any, NoReturn
 
 from hystrixpy.errors import PropertyError
 
 UNLIMITED = 1 << 62
-"""What a count beyond the native width becomes; as nanoseconds 146 years."""
+"""What a count beyond the native width becomes."""
+
+_LONGEST = 4e9
+"""Seconds, 126 years: longer times are as good as this one."""
 
 
 def count(name: str, value: Any, least: int = 1) -> int:
     """A whole number of at least ``least``."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < least:
+    number = _whole(value)
+    if number is None or number < least:
         _refuse(name, value, f"a whole number of at least {least}")
-    return min(int(value.__index__()), UNLIMITED)
+    return min(number, UNLIMITED)
 
 
 def percent(name: str, value: Any) -> int:
     """A whole number from 1 to 100."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or not 1 <= value.__index__() <= 100:
+    number = _whole(value)
+    if number is None or not 1 <= number <= 100:
         _refuse(name, value, "a whole number from 1 to 100 (percent)")
-    return int(value.__index__())
+    return number
+
+
+def _whole(value: Any) -> int | None:
+    """An int, or what stands for one (numpy's); not True, and not 1.0."""
+    if isinstance(value, bool):
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None
 
 
 def seconds(name: str, value: Any, least: float = 0.0) -> int:
     """A finite number of seconds of at least ``least``, as nanoseconds."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        _refuse(name, value, f"a number of at least {least:g} (seconds)")
-    if not math.isfinite(value) or value < least:
+    number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
+    if not least <= number < math.inf:
         _refuse(name, value, f"a finite number of at least {least:g} (seconds)")
-    return min(round(value * 1e9), UNLIMITED)
+    return round(min(number, _LONGEST) * 1e9)
 
 
 def text(name: str, value: Any) -> str:

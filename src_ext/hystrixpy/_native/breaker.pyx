@@ -388,8 +388,7 @@ cdef class CircuitBreaker:
         self.b = &self.own
         self.health_cells.ok = &self.own_cells[0]
         self.health_cells.errors = &self.own_cells[OWN_BUCKETS]
-        self.health_cells.shape.buckets = OWN_BUCKETS
-        self.health_cells.shape.bucket_ns = 1_000_000_000
+        self.health_cells.shape = shape_at(1_000_000_000, OWN_BUCKETS, now_ns())
         self.herald = Herald.__new__(Herald)
         self.name = type(self).__name__
         self.ignore = ()
