@@ -10,6 +10,7 @@ from hystrixpy._native.histogram import LatencyHistogram, LatencySnapshot
 from hystrixpy._native.permits import Semaphore
 from hystrixpy._native.window import RollingCounter
 from hystrixpy.breaker import CircuitBreaker
+from hystrixpy.bulkhead import ThreadPool
 from hystrixpy.cache import cache_remove, clear_cache
 from hystrixpy.context import RequestContext, RequestLog, RequestVariable
 from hystrixpy.errors import (
@@ -72,6 +73,7 @@ __all__ = [
     "RollingCounter",
     "Semaphore",
     "SemaphoreRejectedError",
+    "ThreadPool",
     "ThreadPoolProperties",
     "ThreadPoolRejectedError",
     "cache_remove",

@@ -31,6 +31,10 @@ static inline int64_t hx_iswap(int64_t *p, int64_t v) { return __atomic_exchange
 
 static inline void *hx_pload(void *const *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
 static inline void hx_pstore(void **p, void *v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
+static inline void *hx_pswap(void **p, void *v) { return __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL); }
+static inline int hx_pcas(void **p, void **expected, void *desired) {
+    return __atomic_compare_exchange_n(p, expected, desired, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
 
 /* What a spinning thread does between two looks: tells the core so, and costs no power to speak of. */
 static inline void hx_pause(void) {

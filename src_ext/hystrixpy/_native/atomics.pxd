@@ -17,4 +17,6 @@ cdef extern from "atomics.h" nogil:
     int64_t hx_iswap(int64_t *p, int64_t v) noexcept
     void *hx_pload(void *const *p) noexcept
     void hx_pstore(void **p, void *v) noexcept
+    void *hx_pswap(void **p, void *v) noexcept
+    int hx_pcas(void **p, void **expected, void *desired) noexcept
     void hx_pause() noexcept
