@@ -30,9 +30,10 @@ PARTS = 3
 """The floor whose inhabitants do not know each other."""
 
 NATIVE_FLOORS = (
-    ("atomics", "clock", "arguments", "guarding", "herald", "wording"),
+    ("atomics", "clock", "arguments", "daemon", "guarding", "herald", "parking", "wording"),
     ("window", "permits", "scope"),
-    ("histogram", "breaker", "counting", "pool"),
+    ("histogram", "breaker", "counting", "crew"),
+    ("pool", "timer", "threadpool"),
     ("circuit",),
     ("execution",),
 )

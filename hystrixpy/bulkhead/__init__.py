@@ -1,4 +1,4 @@
-"""What limits concurrency (floor 3): pools of threads. The work is done in ``_native/crew.pyx`` and ``_native/pool.pyx``."""
+"""What limits concurrency (floor 3): pools of threads. Who gets in is decided in ``_native/crew.pyx``."""
 
 from hystrixpy._native.threadpool import ThreadPool
 
