@@ -1,4 +1,4 @@
-"""The decorator form of a breaker. Plain Python: frameworks look at a coroutine function's code flags."""
+"""What the decorator form of a breaker has to know about functions, and the part of it that must be plain Python."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from hystrixpy._native.breaker import CircuitBreaker
 
 
-def guarded(breaker: CircuitBreaker, fn: Any) -> Any:
-    """``fn`` behind ``breaker``, of the same kind and signature."""
+def is_async(breaker: CircuitBreaker, fn: Any) -> bool:
+    """Whether ``fn`` makes a coroutine. Raises TypeError if ``breaker`` cannot guard it at all."""
     if not callable(fn):
         raise TypeError(f"{breaker!r} decorates functions, not {fn!r}; put it under @classmethod or @property")
     if inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
@@ -21,27 +21,14 @@ def guarded(breaker: CircuitBreaker, fn: Any) -> Any:
             f"{fn!r} is a generator: its work is done after the call returned, where a decorator cannot see it. "
             "Use 'with breaker:' around the work inside it"
         )
-    return _guarded_async(breaker, fn) if _is_async(fn) else _guarded_sync(breaker, fn)
-
-
-def _is_async(fn: Any) -> bool:
     return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(getattr(fn, "__call__", None))  # noqa: B004
 
 
-def _guarded_sync(breaker: CircuitBreaker, fn: Callable[..., Any]) -> Callable[..., Any]:
-    call = breaker.call
-
-    @functools.wraps(fn, updated=())
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        return call(fn, *args, **kwargs)
-
-    return guarded
-
-
-def _guarded_async(breaker: CircuitBreaker, fn: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+def guarded_async(breaker: CircuitBreaker, fn: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """``fn`` behind ``breaker``: a coroutine function for whoever looks at its code flags, as frameworks do."""
     acall = breaker.acall
 
-    @functools.wraps(fn, updated=())
+    @functools.wraps(fn)
     async def guarded(*args: Any, **kwargs: Any) -> Any:
         return await acall(fn, *args, **kwargs)
 

@@ -95,7 +95,7 @@ class Oracle:
     def count(self, ending: Ending) -> None:
         raise NotImplementedError
 
-    def must_open(self, ending: Ending) -> bool:
+    def must_open(self, _ending: Ending) -> bool:
         raise NotImplementedError
 
     def forget(self) -> None:
@@ -120,7 +120,7 @@ class Rolling(Oracle):
     def count(self, ending: Ending) -> None:
         self.ended.append((self.now, ending))
 
-    def must_open(self, ending: Ending) -> bool:
+    def must_open(self, _ending: Ending) -> bool:
         total, errors = self.health()
         return total >= self.volume and 100 * errors >= self.percent * total
 

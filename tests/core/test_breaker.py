@@ -274,7 +274,7 @@ def test_a_listener_may_use_the_breaker() -> None:
     """It is called outside any lock; what it causes is told after it returned."""
     told: list[tuple[str, str]] = []
 
-    def listen(name: str, old: str, new: str) -> None:
+    def listen(_name: str, old: str, new: str) -> None:
         told.append((old, new))
         if new == "open":
             breaker.reset()

@@ -49,9 +49,7 @@ def test_a_success_takes_nothing_back(breaker: CircuitBreaker) -> None:
     assert breaker.state == "open"
 
 
-def test_errors_add_up_over_gaps_that_are_not_longer_than_the_timeout(
-    breaker: CircuitBreaker, clock: ManualClock
-) -> None:
+def test_errors_add_up_over_gaps_not_longer_than_the_timeout(breaker: CircuitBreaker, clock: ManualClock) -> None:
     """However long it takes in all."""
     for _ in range(2):
         fail(breaker)
@@ -122,9 +120,7 @@ def test_half_open_admits_as_many_at_a_time_as_have_to_succeed(breaker: CircuitB
     assert breaker.state == "closed"
 
 
-def test_a_failure_admitted_while_closed_does_not_open_it_half_open(
-    breaker: CircuitBreaker, clock: ManualClock
-) -> None:
+def test_a_failure_admitted_while_closed_does_not_open_it_later(breaker: CircuitBreaker, clock: ManualClock) -> None:
     """go-resiliency opens again."""
     late = Held(breaker)
     half_open(breaker, clock)
@@ -133,9 +129,7 @@ def test_a_failure_admitted_while_closed_does_not_open_it_half_open(
     assert breaker.state == "half_open"
 
 
-def test_a_success_of_an_earlier_half_open_does_not_count_in_a_later_one(
-    breaker: CircuitBreaker, clock: ManualClock
-) -> None:
+def test_a_success_of_an_earlier_half_open_does_not_count_later(breaker: CircuitBreaker, clock: ManualClock) -> None:
     """go-resiliency counts it."""
     half_open(breaker, clock)
     early = Held(breaker)

@@ -69,7 +69,7 @@ def _raise(error: BaseException) -> None:
 
 def test_call_of_a_coroutine_function_is_refused(breaker: CircuitBreaker) -> None:
     """It would count a call that has not begun; the error says what to use."""
-    with pytest.raises(TypeError, match="use 'await breaker.acall"):
+    with pytest.raises(TypeError, match=r"use 'await breaker.acall"):
         breaker.call(give, 1)
     assert breaker.health == (0, 0, 0)
 
@@ -90,7 +90,7 @@ def test_acall_counts_when_the_work_ended(breaker: CircuitBreaker) -> None:
 
 def test_acall_of_a_plain_function_is_refused(breaker: CircuitBreaker) -> None:
     """It has blocked the loop already; the error says what to use."""
-    with pytest.raises(TypeError, match="returned int, which cannot be awaited: use breaker.call"):
+    with pytest.raises(TypeError, match=r"returned int, which cannot be awaited: use breaker.call"):
         asyncio.run(breaker.acall(int))  # type: ignore[arg-type]
     assert breaker.health == (0, 0, 0)
 
@@ -324,7 +324,7 @@ def test_generators_are_refused(breaker: CircuitBreaker) -> None:
         yield "a"
 
     for generator in (numbers, letters):
-        with pytest.raises(TypeError, match="is a generator.*Use 'with breaker:'"):
+        with pytest.raises(TypeError, match=r"is a generator.*Use 'with breaker:'"):
             breaker(generator)
 
 

@@ -27,7 +27,8 @@ def small(**rules: int) -> CircuitBreaker:
 # -- a result admitted under an earlier state decides nothing --
 
 
-def test_a_late_success_does_not_close_an_open_breaker(clock: ManualClock) -> None:
+@pytest.mark.usefixtures("clock")
+def test_a_late_success_does_not_close_an_open_breaker() -> None:
     """It was admitted while closed; it does not even enter health."""
     breaker = small()
     late = Held(breaker)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import sys
 import threading
 import time
@@ -80,7 +82,8 @@ def attempt(breaker: CircuitBreaker, gauge: Gauge, error: Exception) -> bool:
     raise AssertionError("the gauge did not raise")
 
 
-def test_health_is_exact(clock: ManualClock) -> None:
+@pytest.mark.usefixtures("clock")
+def test_health_is_exact() -> None:
     """Every call of every thread is in it, once."""
     breaker = CircuitBreaker("X", volume_threshold=10**9)
 
@@ -95,7 +98,8 @@ def test_health_is_exact(clock: ManualClock) -> None:
     assert breaker.health == HealthCounts(8000, 2000, 25)
 
 
-def test_opens_at_the_exact_call(clock: ManualClock) -> None:
+@pytest.mark.usefixtures("clock")
+def test_opens_at_the_exact_call() -> None:
     """Calls that were admitted before it opened may still end; none of them is counted any more."""
     breaker = CircuitBreaker("X", volume_threshold=100)
     gauge = Gauge()
@@ -136,17 +140,16 @@ def test_a_lost_trial_is_replaced_by_one_trial_only(clock: ManualClock) -> None:
         admitted: list[Held] = []
 
         def work(_index: int, admitted: list[Held] = admitted) -> None:
-            try:
+            with contextlib.suppress(CircuitOpenError):
                 admitted.append(Held(breaker))
-            except CircuitOpenError:
-                pass
 
         together(work)
         assert len(admitted) == 1
 
 
+@pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize("error", [BROKEN, BadRequestError("yours")], ids=["failing", "neutral"])
-def test_one_trial_at_a_time_however_often_it_changes(clock: ManualClock, error: Exception) -> None:
+def test_one_trial_at_a_time_however_often_it_changes(error: Exception) -> None:
     """Without a sleep window it goes open, half-open, open all the time; never do two calls run at once."""
     breaker = CircuitBreaker("X", volume_threshold=1, sleep_window=0)
     fail(breaker)
@@ -162,7 +165,8 @@ def test_one_trial_at_a_time_however_often_it_changes(clock: ManualClock, error:
     assert breaker.health.errors == 1 + (sum(made) if error is BROKEN else 0)
 
 
-def test_trials_are_neither_minted_nor_lost_in_any_mix(clock: ManualClock) -> None:
+@pytest.mark.usefixtures("clock")
+def test_trials_are_neither_minted_nor_lost_in_any_mix() -> None:
     """After thousands of endings of every kind there are exactly as many trials as before."""
     breaker = CircuitBreaker("X", volume_threshold=1, sleep_window=0, half_open_trials=3, half_open_successes=2)
     endings: list[BaseException | None] = [None, BROKEN, BadRequestError("yours"), KeyboardInterrupt(), None]
@@ -201,20 +205,19 @@ def test_transitions_are_told_in_order_and_completely(kind: str) -> None:
 
     def work(index: int) -> None:
         for call in range(300):
-            try:
+            with contextlib.suppress(CircuitOpenError, ValueError):
                 breaker.call(int, "x" if (index + call) % 3 else "1")
-            except (CircuitOpenError, ValueError):
-                pass
 
     together(work)
     assert len(told) > 100
     assert told[0] == ("closed", "open")
-    assert all(before[1] == after[0] for before, after in zip(told, told[1:], strict=False))
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(told))
     last = told[-1][1]
     assert last == breaker.state or (kind == "counting" and last == "open")
 
 
-def test_counting_opens_at_the_exact_number(clock: ManualClock) -> None:
+@pytest.mark.usefixtures("clock")
+def test_counting_opens_at_the_exact_number() -> None:
     """Eight threads bring 8,000 errors; the breaker opens at the 8,000th and not before."""
     breaker = CircuitBreaker.counting(8000, 1, 10.0)
     together(lambda _index: fail(breaker, 999))
@@ -224,7 +227,8 @@ def test_counting_opens_at_the_exact_number(clock: ManualClock) -> None:
     assert breaker.state == "open"
 
 
-def test_forcing_open_under_fire(clock: ManualClock) -> None:
+@pytest.mark.usefixtures("clock")
+def test_forcing_open_under_fire() -> None:
     """Once force_open() returned, no call is admitted, whoever calls."""
     breaker = CircuitBreaker("X")
     forced = threading.Event()

@@ -66,7 +66,7 @@ def test_as_a_context_manager() -> None:
 @pytest.mark.parametrize("limit", [0, -1, True, 1.0, "1", None])
 def test_an_invalid_limit_is_refused(limit: Any) -> None:
     """At once, and by the setter, which then changes nothing."""
-    with pytest.raises(PropertyError, match="limit=.* is invalid: it must be a whole number of at least 1"):
+    with pytest.raises(PropertyError, match=r"limit=.* is invalid: it must be a whole number of at least 1"):
         Semaphore(limit)
     permits = Semaphore(3)
     with pytest.raises(PropertyError):

@@ -7,6 +7,7 @@ opened at (OPEN), last trial admitted at (HALF_OPEN). A second word counts the t
 generation, tagged with it. No function here can fail, wait, or needs the GIL.
 """
 
+from cpython.object cimport PyObject
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 from hystrixpy._native.herald cimport Herald
@@ -113,14 +114,16 @@ cdef class CircuitBreaker:
     cdef object deliver(self, int old, int new)             # one transition: log it, call on_transition; a command's circuit adds its listeners
     cdef int64_t admit(self, int64_t now, Change *change) noexcept
     cdef void settle(self, int64_t admission, int ended, int64_t now, Change *change) noexcept
-    cdef int64_t enter(self) except -1                      # an admission, or raises CircuitOpenError
+    cdef int64_t enter(self) except -2                      # an admission, or REFUSED
     cdef object leave(self, int64_t admission, int ended)
+    cdef object leave_raising(self, int64_t admission)
+    cdef PyObject *guard(self, object fn, tuple args, dict kwargs) except? NULL
     cdef object told_admitted(self, int64_t admission, Change *change)
     cdef object configure(self, name, ignore, on_transition)
     cdef int current(self)                                  # the state
     cdef str explain_state(self, const BreakerRules *rules, int64_t now)
     cdef str opens_when(self, const BreakerRules *rules)
     cdef int64_t window_ns(self)
-    cdef int ending_of(self, object error)                  # ENDED_ERROR or ENDED_NEUTRAL
+    cdef int ending_of(self, object error) noexcept         # ENDED_ERROR or ENDED_NEUTRAL, for an exception or its type
     cdef str reason(self, int64_t now)                      # why it is open, with numbers
-    cdef object refusal(self, int64_t now)
+    cdef object refusal(self)

@@ -4,9 +4,13 @@
 question, or a piece of these two. How the words are laid out is told in breaker.pxd.
 """
 
+import functools
 import logging
-from contextvars import ContextVar
 
+from cpython.contextvars cimport PyContextVar_Get, PyContextVar_New, PyContextVar_Set
+from cpython.exc cimport PyErr_Fetch, PyErr_GivenExceptionMatches, PyErr_Occurred, PyErr_Restore, PyErr_SetObject
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF, Py_XDECREF
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from hystrixpy._native.atomics cimport hx_add, hx_cas, hx_icas, hx_iload, hx_load, hx_load_acquire
@@ -20,11 +24,23 @@ from hystrixpy.errors import BadRequestError, CircuitOpenError
 from hystrixpy.events import CircuitState
 from hystrixpy.types import HealthCounts
 
-cdef extern from "Python.h":
+cdef extern from *:
+    """
+    #define hx_own(result) (result)
+    #define hx_new_exception(cls, args) (((PyTypeObject *)PyExc_BaseException)->tp_new((PyTypeObject *)(cls), (args), NULL))
+    """
+    # A call whose NULL Cython does not look at, and the way to let it go on as the exception that it is. `try` and
+    # `raise` would enter the same line into the traceback three times, at the price of raising it.
+    PyObject *plain_call "PyObject_Call"(object fn, object args, PyObject *kwargs)
+    object own "hx_own"(PyObject *result)
+    object new_exception "hx_new_exception"(object cls, object args)
     bint PyCoro_CheckExact(object o)
 
+cdef object REFUSAL = CircuitOpenError
+cdef object BAD_REQUEST = BadRequestError
+cdef object ANY_EXCEPTION = Exception
 cdef object LOGGER = logging.getLogger("hystrixpy")
-cdef object ENTERED = ContextVar("hystrixpy breakers entered", default=None)
+cdef object ENTERED = PyContextVar_New("hystrixpy breakers entered", NULL)
 cdef tuple STATES = (CircuitState.CLOSED, CircuitState.OPEN, CircuitState.HALF_OPEN)
 cdef tuple WORDS = ("closed", "open", "half-open")
 
@@ -345,10 +361,8 @@ cdef Counts breaker_health(const Breaker *b, const Health *health, int64_t now) 
 cdef object refused(str name, const Breaker *b, const BreakerRules *rules, str reason, int64_t now):
     cdef int64_t retry = breaker_retry_ns(b, rules, now)
     text = refusal_text(name, retry < 0, breaker_state(b) == HALF_OPEN, reason, retry)
-    error = CircuitOpenError.__new__(CircuitOpenError, text)  # its __init__ takes keywords, which costs more than all of this
-    error.command_key = name
-    if retry >= 0:
-        error.retry_after = retry / 1e9
+    error = new_exception(REFUSAL, (text,))  # its __init__ takes keywords: that costs more than all the rest
+    error.__dict__ = {"command_key": name, "retry_after": retry / <double>1e9 if retry >= 0 else None}
     return error
 
 
@@ -473,14 +487,11 @@ cdef class CircuitBreaker:
 
     # -- the two calls around guarded work --
 
-    cdef int64_t enter(self) except -1:
+    cdef int64_t enter(self) except -2:
         cdef Change change
-        cdef int64_t now = now_ns()
-        cdef int64_t admission = self.admit(now, &change)
+        cdef int64_t admission = self.admit(now_ns(), &change)
         if change.happened:
             self.told_admitted(admission, &change)
-        if admission == REFUSED:
-            raise self.refusal(now)
         return admission
 
     cdef object told_admitted(self, int64_t admission, Change *change):
@@ -497,37 +508,68 @@ cdef class CircuitBreaker:
         if change.happened:
             self.told(&change)
 
-    cdef int ending_of(self, object error):
-        if not isinstance(error, Exception) or isinstance(error, BadRequestError) or isinstance(error, self.ignore):
-            return ENDED_NEUTRAL
-        return ENDED_ERROR
+    cdef object leave_raising(self, int64_t admission):
+        """The same while an exception is set, which stays set."""
+        cdef Change change
+        cdef PyObject *kind
+        cdef PyObject *error
+        cdef PyObject *trace
+        self.settle(admission, self.ending_of(<object>PyErr_Occurred()), now_ns(), &change)
+        if not change.happened:
+            return
+        PyErr_Fetch(&kind, &error, &trace)
+        try:
+            self.told(&change)
+        except BaseException:
+            Py_XDECREF(kind)
+            Py_XDECREF(error)
+            Py_XDECREF(trace)
+            raise
+        PyErr_Restore(kind, error, trace)
 
-    cdef object refusal(self, int64_t now):
+    cdef int ending_of(self, object error) noexcept:
+        if not PyErr_GivenExceptionMatches(error, ANY_EXCEPTION) or PyErr_GivenExceptionMatches(error, BAD_REQUEST):
+            return ENDED_NEUTRAL
+        return ENDED_NEUTRAL if PyErr_GivenExceptionMatches(error, self.ignore) else ENDED_ERROR
+
+    cdef object refusal(self):
+        cdef int64_t now = now_ns()
         cdef BreakerRules rules
         self.rules_now(&rules)
         return refused(self.name, self.b, &rules, self.reason(now), now)
+
+    cdef PyObject *guard(self, object fn, tuple args, dict kwargs) except? NULL:
+        """The guarded call. A new reference, or NULL with an exception set: own() it."""
+        cdef int64_t admission = self.enter()
+        cdef PyObject *result
+        if admission == REFUSED:
+            PyErr_SetObject(REFUSAL, self.refusal())
+            return NULL
+        result = plain_call(fn, args, <PyObject *>kwargs)
+        if result is NULL:
+            self.leave_raising(admission)
+            return NULL
+        value = own(result)
+        if PyCoro_CheckExact(value):
+            self.leave(admission, ENDED_NEUTRAL)
+            value.close()
+            raise TypeError(f"{fn!r} returned a coroutine, whose end call() cannot see: use 'await breaker.acall(fn, ...)'")
+        self.leave(admission, ENDED_OK)
+        Py_INCREF(value)
+        return result
 
     # -- faces: all made of enter and leave --
 
     def call(self, fn, /, *args, **kwargs):
         """``fn(*args, **kwargs)`` if the breaker admits it. Raises CircuitOpenError, or what ``fn`` raises."""
-        cdef int64_t admission = self.enter()
-        try:
-            result = fn(*args, **kwargs)
-        except BaseException as error:
-            self.leave(admission, self.ending_of(error))
-            raise
-        if PyCoro_CheckExact(result):
-            self.leave(admission, ENDED_NEUTRAL)
-            result.close()
-            raise TypeError(f"{fn!r} returned a coroutine, which call() cannot guard: use 'await breaker.acall(fn, ...)'")
-        self.leave(admission, ENDED_OK)
-        return result
+        return own(self.guard(fn, args, kwargs))
 
     async def acall(self, fn, /, *args, **kwargs):
         """``await fn(*args, **kwargs)`` if the breaker admits it; a cancelled call counts nowhere."""
         cdef int64_t admission = self.enter()
         cdef bint misused = False
+        if admission == REFUSED:
+            raise self.refusal()
         try:
             result = fn(*args, **kwargs)
             misused = not PyCoro_CheckExact(result) and not hasattr(result, "__await__")
@@ -541,7 +583,10 @@ cdef class CircuitBreaker:
         return result
 
     def __enter__(self):
-        push(self, self.enter())
+        cdef int64_t admission = self.enter()
+        if admission == REFUSED:
+            raise self.refusal()
+        push(self, admission)
         return self
 
     def __exit__(self, exc_type, error, traceback):
@@ -556,7 +601,7 @@ cdef class CircuitBreaker:
 
     def __call__(self, fn, /):
         """Decorate a function or a coroutine function. Raises TypeError for generators: use ``with breaker:`` inside."""
-        return guarding.guarded(self, fn)
+        return guarding.guarded_async(self, fn) if guarding.is_async(self, fn) else guarded(self, fn)
 
     # -- looking at it --
 
@@ -638,6 +683,14 @@ cdef class CircuitBreaker:
         self.told(&change)
 
 
+cdef object guarded(CircuitBreaker breaker, object fn):
+    """The decorated function. Its work is native, so that a decorator costs no more than call()."""
+    @functools.wraps(fn)
+    def guarded(*args, **kwargs):
+        return own(breaker.guard(fn, args, kwargs))
+    return guarded
+
+
 # ---- `with breaker:` ----
 # One breaker is entered by many threads and tasks at once, and may be entered again inside. What was admitted is
 # therefore kept with the context (of the thread, of the task), innermost first.
@@ -646,12 +699,18 @@ cdef object push(CircuitBreaker breaker, int64_t admission):
     cdef Entry entry = Entry.__new__(Entry)
     entry.breaker = breaker
     entry.admission = admission
-    entry.below = ENTERED.get()
-    ENTERED.set(entry)
+    entry.below = innermost()
+    PyContextVar_Set(ENTERED, entry)
+
+
+cdef inline Entry innermost():
+    cdef PyObject *found = NULL
+    PyContextVar_Get(ENTERED, NULL, &found)
+    return <Entry>own(found) if found is not NULL else None
 
 
 cdef int64_t pop(CircuitBreaker breaker) except -1:
-    cdef Entry top = ENTERED.get()
+    cdef Entry top = innermost()
     cdef Entry entry = top
     while entry is not None and not (entry.breaker is breaker and claim(entry)):
         entry = entry.below
@@ -660,7 +719,7 @@ cdef int64_t pop(CircuitBreaker breaker) except -1:
                            "(another task or thread), so the result cannot be counted; use call() or acall() there")
     while top is not None and hx_iload(&top.left):
         top = top.below
-    ENTERED.set(top)
+    PyContextVar_Set(ENTERED, top)
     return entry.admission
 
 
