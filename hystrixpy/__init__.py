@@ -6,13 +6,18 @@ The floors, lowest first; a module imports from lower floors only (tests/test_fl
 testing, cli.
 """
 
+from hystrixpy._native.drive import CommandFuture
+from hystrixpy._native.execution import Execution, current_command, deadline, is_abandoned
 from hystrixpy._native.histogram import LatencyHistogram, LatencySnapshot
 from hystrixpy._native.permits import Semaphore
 from hystrixpy._native.window import RollingCounter
+from hystrixpy.aio import AsyncCommand
 from hystrixpy.breaker import CircuitBreaker
 from hystrixpy.bulkhead import ThreadPool
 from hystrixpy.cache import cache_remove, clear_cache
+from hystrixpy.command import Command
 from hystrixpy.context import RequestContext, RequestLog, RequestVariable
+from hystrixpy.decorator import command, command_defaults
 from hystrixpy.errors import (
     BadRequestError,
     CircuitOpenError,
@@ -40,16 +45,29 @@ from hystrixpy.properties import (
     ThreadPoolProperties,
     configure,
 )
+from hystrixpy.registry import (
+    circuit_breaker,
+    command_keys,
+    explain_properties,
+    metrics,
+    reset,
+    shutdown,
+    thread_pool,
+    thread_pool_keys,
+)
 from hystrixpy.types import HealthCounts
 
 __all__ = [
+    "AsyncCommand",
     "BadRequestError",
     "CircuitBreaker",
     "CircuitOpenError",
     "CircuitState",
     "CollapserError",
     "CollapserProperties",
+    "Command",
     "CommandFailedError",
+    "CommandFuture",
     "CommandInterrupted",
     "CommandMetrics",
     "CommandProperties",
@@ -57,6 +75,7 @@ __all__ = [
     "CommandStateError",
     "CommandTimeoutError",
     "EventType",
+    "Execution",
     "FallbackRejectedError",
     "HealthCounts",
     "HystrixError",
@@ -77,6 +96,19 @@ __all__ = [
     "ThreadPoolProperties",
     "ThreadPoolRejectedError",
     "cache_remove",
+    "circuit_breaker",
     "clear_cache",
+    "command",
+    "command_defaults",
+    "command_keys",
     "configure",
+    "current_command",
+    "deadline",
+    "explain_properties",
+    "is_abandoned",
+    "metrics",
+    "reset",
+    "shutdown",
+    "thread_pool",
+    "thread_pool_keys",
 ]

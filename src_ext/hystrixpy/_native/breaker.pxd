@@ -11,7 +11,7 @@ from cpython.object cimport PyObject
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 from hystrixpy._native.herald cimport Herald
-from hystrixpy._native.window cimport Shape
+from hystrixpy._native.window cimport Shape, Spot
 
 cdef enum:
     CLOSED = 0
@@ -70,6 +70,8 @@ ctypedef struct Counts:
 cdef int64_t breaker_admit(Breaker *b, const BreakerRules *rules, int64_t now, Change *change) noexcept nogil
 cdef void breaker_settle(Breaker *b, const BreakerRules *rules, Health *health, int64_t admission, int ended,
                          int64_t now, Change *change) noexcept nogil
+cdef void breaker_settle_at(Breaker *b, const BreakerRules *rules, Health *health, const Spot *spot, int64_t admission,
+                            int ended, int64_t now, Change *change) noexcept nogil   # for who knows where now falls
 # a rejection after admission (bulkhead full) is ENDED_ERROR; an admission is settled exactly once
 cdef bint breaker_allows(const Breaker *b, const BreakerRules *rules, int64_t now) noexcept nogil   # a question, changes nothing
 cdef int breaker_state(const Breaker *b) noexcept nogil

@@ -209,12 +209,18 @@ cdef int64_t breaker_admit(Breaker *b, const BreakerRules *rules, int64_t now, C
 
 cdef void breaker_settle(Breaker *b, const BreakerRules *rules, Health *health, int64_t admission, int ended,
                          int64_t now, Change *change) noexcept nogil:
+    cdef Spot spot = spot_at(&health.shape, now)
+    breaker_settle_at(b, rules, health, &spot, admission, ended, now, change)
+
+
+cdef void breaker_settle_at(Breaker *b, const BreakerRules *rules, Health *health, const Spot *spot, int64_t admission,
+                            int ended, int64_t now, Change *change) noexcept nogil:
     cdef uint64_t word = hx_load_acquire(&b.word)
     change.happened = NOTHING
     if word_generation(word) != <uint32_t>(admission >> 1):
         return  # given under an earlier state: decides nothing
     if ended != ENDED_NEUTRAL:
-        health_count(b, health, word, ended, now)
+        health_count_at(b, health, spot, word, ended, now)
     if admission & 1:
         trial_settle(b, rules, word, ended, now, change)
     elif ended != ENDED_NEUTRAL and word_state(word) == CLOSED and rules.enabled:
@@ -229,9 +235,14 @@ cdef inline uint32_t health_generation(const Breaker *b, uint64_t word) noexcept
 
 cdef void health_count(Breaker *b, Health *health, uint64_t word, int ended, int64_t now) noexcept nogil:
     cdef Spot spot = spot_at(&health.shape, now)
+    health_count_at(b, health, &spot, word, ended, now)
+
+
+cdef inline void health_count_at(Breaker *b, Health *health, const Spot *spot, uint64_t word, int ended,
+                                 int64_t now) noexcept nogil:
     if ended == ENDED_ERROR:
         erred_note(b, health, now)
-    health_add(health.errors if ended == ENDED_ERROR else health.ok, &spot, health_generation(b, word))
+    health_add(health.errors if ended == ENDED_ERROR else health.ok, spot, health_generation(b, word))
 
 
 cdef inline void erred_note(Breaker *b, const Health *health, int64_t now) noexcept nogil:

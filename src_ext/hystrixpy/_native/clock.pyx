@@ -25,10 +25,15 @@ cpdef int64_t real_ns() noexcept nogil:
 
 cpdef int64_t now_ns() noexcept nogil:
     cdef int64_t held = hx_iload(&manual)
+    return held if held >= 0 else now_of(real_ns())
+
+
+cdef int64_t now_of(int64_t real) noexcept nogil:
+    cdef int64_t held = hx_iload(&manual)
     cdef int64_t time
     if held >= 0:
         return held
-    time = real_ns() + hx_iload(&offset)
+    time = real + hx_iload(&offset)
     # A manual clock may have been put on since the first look; real time read after that could lie ahead
     # of it, and this thread's next look would then go back.
     held = hx_iload(&manual)

@@ -18,6 +18,7 @@ cdef enum:
 cdef int hist_index(int64_t ns) noexcept nogil
 # rolling: buckets x HIST_BUCKETS cells, bucket-major; cumulative: HIST_BUCKETS plain counts
 cdef void hist_record(uint64_t *rolling, uint64_t *cumulative, const Spot *spot, int64_t ns) noexcept nogil
+cdef void hist_bump(uint64_t *rolling, uint64_t *cumulative, const Spot *spot, int bucket) noexcept nogil  # hist_record for a hist_index
 cdef void hist_read(const uint64_t *rolling, const Shape *shape, int64_t now, uint64_t *out) noexcept nogil  # out[HIST_BUCKETS]
 
 @cython.final

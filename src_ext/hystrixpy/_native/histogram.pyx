@@ -73,7 +73,10 @@ make_tables()
 
 
 cdef void hist_record(uint64_t *rolling, uint64_t *cumulative, const Spot *spot, int64_t ns) noexcept nogil:
-    cdef int bucket = hist_index(ns)
+    hist_bump(rolling, cumulative, spot, hist_index(ns))
+
+
+cdef void hist_bump(uint64_t *rolling, uint64_t *cumulative, const Spot *spot, int bucket) noexcept nogil:
     cell_add(&rolling[spot.index * HIST_BUCKETS + bucket], spot.tag, 1)
     hx_add(&cumulative[bucket], 1)
 

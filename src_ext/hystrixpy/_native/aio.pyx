@@ -1,0 +1,283 @@
+"""The asyncio driver: the same steps as everywhere, with await where the others call.
+
+A time limit must not cost what a timer of the loop costs, for most calls end long before it. So every
+loop has one armed timer and, per length of limit, a linked list of running commands in the order of
+their deadlines: a command links itself in at the end and takes itself out when it is done.
+"""
+
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.stdint cimport int64_t
+
+from hystrixpy._native.atomics cimport hx_iload, hx_istore
+from hystrixpy._native.circuit cimport EV_SUCCESS
+from hystrixpy._native.clock cimport real_ns
+from hystrixpy._native.execution cimport (
+    BY_LIMIT, BY_RUN, NOBODY, CommandLife, Place, enter_context, leave_context,
+)
+
+from asyncio import CancelledError, create_task, current_task, get_running_loop
+from inspect import isawaitable
+from threading import local
+
+cdef extern from "execution.h":
+    PyObject *hx_take_error() noexcept
+
+cdef extern from "Python.h":
+    PyObject *PyObject_CallMethodNoArgs(PyObject *self, PyObject *name) noexcept
+
+cdef str RUN = "run"
+cdef str FALLBACK = "fallback"
+cdef int64_t SLACK_NS = 100_000       # the loop's clock is a float: what is due within 0.1 ms is due
+cdef object here = local()            # .limits: those of the loop that ran last in this thread
+
+
+cdef object called(PyObject *value):
+    """What call_run or call_fallback gave, raising the error that it left."""
+    cdef bint raised = value == NULL
+    cdef object result
+    if raised:
+        value = hx_take_error()
+    result = <object>value
+    Py_DECREF(result)
+    if raised:
+        raise result
+    return result
+
+
+cdef class AioCommand(CommandLife):
+    """What ``AsyncCommand`` is made of."""
+
+    cdef PyObject *call_run(self) noexcept:
+        return PyObject_CallMethodNoArgs(<PyObject *>self, <PyObject *>RUN)
+
+    cdef PyObject *call_fallback(self) noexcept:
+        return PyObject_CallMethodNoArgs(<PyObject *>self, <PyObject *>FALLBACK)
+
+    def __await__(self):
+        return self._drive().__await__()
+
+    def execute(self):
+        """A coroutine that runs the command; the same as awaiting the command itself."""
+        return self._drive()
+
+    def queue(self):
+        """Start the command as an ``asyncio.Task`` of the running loop."""
+        return create_task(self._drive())
+
+    async def _drive(self):
+        cdef Place place
+        self.begin()
+        if not self.admit() or not self.take_permit() or self.out_of_time():
+            return await self._recover()
+        place = enter_context(self, self.deadline)
+        self.ran = self.in_task = True
+        try:
+            if self.deadline >= 0:
+                self.watch()
+            value = await called(self.call_run())
+        except BaseException as error:
+            self.ended(error)
+            value = None
+        else:
+            self.ended(None)
+        left(place, self)
+        if self.cause == EV_SUCCESS:
+            return value
+        return await self._recover()
+
+    async def _recover(self):
+        cdef Place place
+        if self.fallback_due():
+            place = enter_context(self, self.outer_deadline)
+            self.in_task = self.fallback_frame.active = True
+            try:
+                value = called(self.call_fallback())
+                if isawaitable(value):
+                    value = await value
+            except BaseException as error:
+                self.fallback_raised(error)
+            else:
+                self.fallback_returned()
+            self.fallback_frame.active = False
+            left(place, self)
+            if self.fallback_error is None:
+                self.finish()
+                return value
+        self.finish()
+        raise self.final_error()
+
+    cdef int ended(self, object error) except -1:
+        """run is over: settle it, by what it did and by what was done to it."""
+        cdef bint fired = self.unwinding
+        cdef bint outside = fired and self.cancelled_outside()
+        self.unwatch()
+        if fired and not (outside and error is not None) and (
+            error is None or isinstance(error, (Exception, CancelledError))
+        ):
+            self.settle_timeout(real_ns())
+        elif error is None:
+            self.settle_value()
+        else:
+            self.settle_raised(error)
+        return 0
+
+    cdef bint cancelled_outside(self) except -1:
+        """Take our own cancellation of the task back; whether somebody else wants it cancelled, too."""
+        return self.task.uncancel() > self.cancelling_before
+
+    # -- the time limit
+
+    cdef int watch(self) except -1:
+        cdef int64_t own = self.settings.timeout_ns if self.deadline != self.outer_deadline else 0
+        self.task = current_task()
+        if self.task is None:
+            raise RuntimeError(
+                f"command {self.circuit.key!r} has a timeout, which needs an asyncio task to cancel: "
+                f"await it from a task (asyncio.run, create_task), or set timeout=None"
+            )
+        self.cancelling_before = self.task.cancelling()
+        if isinstance(self.parent, AioCommand) and (<AioCommand>self.parent).task is self.task:
+            (<AioCommand>self.parent).inner = self
+        limits_here(get_running_loop()).add(self, own)
+        return 0
+
+    cdef void unwatch(self) noexcept:
+        if self.queue_in is not None:
+            self.queue_in.remove(self)
+        if isinstance(self.parent, AioCommand) and (<AioCommand>self.parent).inner is self:
+            (<AioCommand>self.parent).inner = None
+        self.task, self.unwinding = None, False
+        followers, self.followers = self.followers, None
+        if followers is not None:
+            # Not at once: the task is running right now, and a cancellation would hit it after the command.
+            loop = get_running_loop()
+            for follower in followers:
+                loop.call_soon(follower._fire)
+
+    def _fire(self):
+        self.fire()
+
+    cdef object fire(self):
+        """The limit has passed: cancel the task, the innermost command first."""
+        cdef AioCommand inner = self.inner
+        if self.task is None or self.unwinding:
+            return
+        while inner is not None:
+            if inner.deadline >= 0 and inner.deadline <= self.deadline and not inner.unwinding:
+                inner.fire()
+            if inner.unwinding:
+                # It must end as a TIMEOUT of its own before ours cancels the same task again.
+                if inner.followers is None:
+                    inner.followers = []
+                inner.followers.append(self)
+                return
+            inner = inner.inner
+        if self.task.cancelling() > self.cancelling_before:
+            return                               # cancelled from outside already: that wins
+        if self.claim(BY_LIMIT):
+            self.unwinding = True
+            self.task.cancel()
+
+
+cdef object left(Place place, AioCommand command):
+    """Leave the context of run or fallback."""
+    command.in_task = False
+    try:
+        leave_context(place)
+    except ValueError:
+        # The coroutine is being closed from another context (its task was destroyed): that one keeps no mark of us.
+        pass
+
+
+cdef class LimitQueue:
+    """A doubly linked list of commands by deadline, soonest first."""
+
+    cdef void insert(self, AioCommand command) noexcept:
+        cdef void *before = self.last
+        while before != NULL and (<AioCommand>before).deadline > command.deadline:
+            before = (<AioCommand>before).earlier
+        command.earlier = before
+        command.later = self.first if before == NULL else (<AioCommand>before).later
+        if command.later == NULL:
+            self.last = <void *>command
+        else:
+            (<AioCommand>command.later).earlier = <void *>command
+        if before == NULL:
+            self.first = <void *>command
+        else:
+            (<AioCommand>before).later = <void *>command
+        command.queue_in = self
+        Py_INCREF(command)       # a coroutine destroyed half-way never takes itself out
+
+    cdef void remove(self, AioCommand command) noexcept:
+        if command.earlier == NULL:
+            self.first = command.later
+        else:
+            (<AioCommand>command.earlier).later = command.later
+        if command.later == NULL:
+            self.last = command.earlier
+        else:
+            (<AioCommand>command.later).earlier = command.earlier
+        command.earlier = command.later = NULL
+        command.queue_in = None
+        Py_DECREF(command)
+
+
+cdef Limits limits_here(object loop):
+    """The limits of this thread's running loop."""
+    cdef Limits limits = getattr(here, "limits", None)
+    if limits is None or limits.loop is not loop:
+        limits = here.limits = Limits(loop)
+    return limits
+
+
+cdef class Limits:
+    """The time limits of one event loop."""
+
+    def __init__(self, loop):
+        self.loop, self.queues, self.latest_length = loop, {}, -1
+
+    cdef LimitQueue queue_for(self, int64_t length):
+        """The queue of one length of limit, 0 for what an enclosing command shortened."""
+        if length != self.latest_length:
+            self.latest = self.queues.get(length)
+            if self.latest is None:
+                self.latest = self.queues[length] = LimitQueue()
+            self.latest_length = length
+        return self.latest
+
+    cdef int add(self, AioCommand command, int64_t length) except -1:
+        self.queue_for(length).insert(command)
+        if self.timer is None or command.deadline < self.armed_for:
+            self.arm(command.deadline)
+        return 0
+
+    cdef int arm(self, int64_t deadline) except -1:
+        if self.timer is not None:
+            self.timer.cancel()
+        self.armed_for = deadline
+        self.timer = self.loop.call_at(self.loop.time() + (deadline - real_ns()) * 1e-9, self._due)
+        return 0
+
+    def _due(self):
+        """The armed moment has come: fire what is due, arm for the soonest of the rest."""
+        cdef int64_t soonest = -1
+        cdef LimitQueue queue
+        self.timer = None
+        for queue in list(self.queues.values()):
+            self._fire_due(queue)
+            if queue.first != NULL:
+                left_over = (<AioCommand>queue.first).deadline
+                if soonest < 0 or left_over < soonest:
+                    soonest = left_over
+        if soonest >= 0:
+            self.arm(soonest)
+
+    cdef _fire_due(self, LimitQueue queue):
+        cdef int64_t now = real_ns() + SLACK_NS
+        cdef AioCommand command
+        while queue.first != NULL and (<AioCommand>queue.first).deadline <= now:
+            command = <AioCommand>queue.first      # keeps it alive through remove()
+            queue.remove(command)
+            command.fire()

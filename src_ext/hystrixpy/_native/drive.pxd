@@ -1,0 +1,46 @@
+"""How a synchronous command is performed: in the calling thread, or handed to a pool and waited for."""
+
+from cpython.object cimport PyObject
+from libc.stdint cimport int64_t
+
+from hystrixpy._native.execution cimport CommandLife
+from hystrixpy._native.pool cimport Pool, Work
+
+
+cdef class SyncCommand(CommandLife):
+    cdef object future           # CommandFuture of queue(), until it is resolved
+    cdef object loop             # of await, with
+    cdef object waiter           # the loop's future that the driver sleeps on
+    cdef int64_t cancel_told
+    cdef bint answered           # the worker decided the outcome: publish() delivers it
+
+    cdef object run_inline(self)
+    cdef bint attempt_inline(self) except -1      # True: self.result holds the value
+    cdef object recover_from(self, object error)
+    cdef object run_on_pool(self)
+    cdef bint is_attended(self) noexcept
+    cdef int start_queued(self) except -1
+    cdef void fallback_over(self) noexcept
+    cdef bint hand_over(self) except -1
+    cdef bint prepare(self) except -1
+    cdef bint submit_attended(self, bint *done) except -1
+    cdef object turn_away(self, int answer, bint nested)
+    cdef bint descends_from(self, Pool pool) noexcept
+    cdef object recover(self)                     # the fallback in this thread, or raise what the caller gets
+    cdef object take_result(self)
+    cdef object give_up_waiting(self, object error)
+    cdef void leave_run(self, bint interrupt) noexcept
+    cdef void mark_left(self) noexcept
+    cdef void run_on_worker(self) noexcept
+    cdef void keep(self, PyObject *value, object error) noexcept
+    cdef void interrupt(self) noexcept
+    cdef void end_interrupts(self) noexcept
+    cdef void deliver(self) noexcept
+    cdef void resolve(self) noexcept
+    cdef void wake_loop(self) noexcept
+    cdef void start_fallback(self) noexcept
+
+
+cdef class FallbackWork(Work):
+    cdef SyncCommand command
+    cdef object context

@@ -1,0 +1,540 @@
+"""The synchronous drivers: execute() inline or on a pool, queue(), and await on a pool.
+
+They hold only "call it" and "wait for it"; what is decided and counted is in execution.pyx.
+Who may decide the outcome of a pooled command is settled by one compare-and-swap (claim): the worker
+that finished run, the waiter or timer whose limit passed, or the canceller. The others stand back.
+"""
+
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF
+from libc.stdint cimport int64_t
+
+from hystrixpy._native.atomics cimport hx_iadd, hx_icas, hx_iload, hx_istore, hx_iswap, hx_pause
+from hystrixpy._native.circuit cimport EV_FALLBACK_SUCCESS, EV_POOL_REJECTED, EV_SUCCESS, SEMAPHORE
+from hystrixpy._native.clock cimport real_ns
+from hystrixpy._native.execution cimport (
+    BY_CANCEL, BY_LIMIT, BY_RUN, INTERRUPTIBLE, INTERRUPT_SETTING, NOBODY, NOT_RUNNING, CommandLife,
+    Place, enter_context, leave_context, pop_frame, push_frame,
+)
+from hystrixpy._native.crew cimport ACCEPTED, POOL_CLOSED, WORK_LEFT, WORK_RUNNING
+from hystrixpy._native.pool cimport Pool, Work, fallback_pool
+from hystrixpy._native.timer cimport expire_at, expiry_done
+
+from asyncio import get_running_loop
+from concurrent.futures import CancelledError, Future, InvalidStateError
+
+from hystrixpy.errors import CommandInterrupted, ThreadPoolRejectedError
+
+cdef extern from "execution.h":
+    PyObject *hx_take_error() noexcept
+
+cdef extern from "Python.h":
+    PyObject *PyObject_CallMethodNoArgs(PyObject *self, PyObject *name) noexcept
+    object PyContext_CopyCurrent()
+    object PyContext_Copy(object context)
+    int PyContext_Enter(object context) except -1
+    int PyContext_Exit(object context) except -1
+    unsigned long PyThread_get_thread_ident() noexcept
+    int PyThreadState_SetAsyncExc(unsigned long id, PyObject *exc) noexcept
+
+cdef str RUN = "run"
+cdef str FALLBACK = "fallback"
+cdef object pool_resolver = None      # callable(circuit) -> Pool, the registry's
+cdef object abandoned_sink = None     # callable(key, pool key): a worker was left behind
+
+
+def install(*, pool_for=None, on_abandoned=None):
+    """Set who finds pools (the registry) and who is told of abandoned workers (logging)."""
+    global pool_resolver, abandoned_sink
+    if pool_for is not None:
+        pool_resolver = pool_for
+    if on_abandoned is not None:
+        abandoned_sink = on_abandoned
+
+
+cdef object taken_error():
+    """The exception that call_run or call_fallback left, as an object."""
+    cdef PyObject *error = hx_take_error()
+    cdef object result = <object>error
+    Py_DECREF(result)
+    return result
+
+
+cdef object owned(PyObject *value):
+    """Take over the reference that call_run or call_fallback gave."""
+    cdef object result = <object>value
+    Py_DECREF(result)
+    return result
+
+
+cdef class SyncCommand(CommandLife):
+    """What ``Command`` is made of."""
+
+    cdef PyObject *call_run(self) noexcept:
+        return PyObject_CallMethodNoArgs(<PyObject *>self, <PyObject *>RUN)
+
+    cdef PyObject *call_fallback(self) noexcept:
+        return PyObject_CallMethodNoArgs(<PyObject *>self, <PyObject *>FALLBACK)
+
+    # -- execute()
+
+    def execute(self):
+        """Run the command and wait for its value.
+
+        Raises what ``run`` raised when no fallback helped, ``CommandTimeoutError``, a
+        ``CommandRejectedError``, what the fallback raised, or ``CommandStateError`` on a second call.
+        """
+        self.begin()
+        if self.settings.isolation == SEMAPHORE:
+            return self.run_inline()
+        return self.run_on_pool()
+
+    cdef object run_inline(self):
+        cdef PyObject *value
+        if not self.admit() or not self.take_permit() or self.out_of_time():
+            return self.recover()
+        self.ran = True
+        push_frame(&self.run_frame, self, self.deadline)
+        value = self.call_run()
+        if value == NULL:
+            return self.recover_from(taken_error())
+        pop_frame(&self.run_frame)
+        if self.settle_value() == EV_SUCCESS:
+            return owned(value)
+        Py_DECREF(<object>value)
+        return self.recover()
+
+    cdef object recover_from(self, object error):
+        pop_frame(&self.run_frame)
+        self.settle_raised(error)
+        return self.recover()
+
+    cdef object recover(self):
+        cdef PyObject *value
+        cdef object error
+        if self.fallback_due():
+            push_frame(&self.fallback_frame, self, self.outer_deadline)
+            value = self.call_fallback()
+            error = taken_error() if value == NULL else None
+            pop_frame(&self.fallback_frame)
+            if value != NULL:
+                self.fallback_returned()
+                self.finish()
+                return owned(value)
+            self.fallback_raised(error)
+        self.finish()
+        raise self.final_error()
+
+    cdef object run_on_pool(self):
+        cdef bint done = False
+        if not self.admit() or not self.prepare():
+            return self.recover()
+        try:
+            if not self.submit_attended(&done):
+                return self.recover()
+        except BaseException as error:          # a signal handler raised: Ctrl-C above all
+            self.give_up_waiting(error)
+            raise
+        if not done:
+            if self.claim(BY_LIMIT):
+                self.leave_run(self.settings.interrupt_on_timeout)
+                self.settle_timeout(real_ns())
+            else:                               # the worker was faster; it is about to publish
+                self.wait(-1)
+        if self.cause == EV_SUCCESS:
+            return self.take_result()
+        return self.recover()
+
+    cdef object take_result(self):
+        result, self.result, self.context = self.result, None, None
+        return result
+
+    # -- handing over
+
+    cdef bint prepare(self) except -1:
+        """Everything up to the pool's answer. False: an enclosing limit has run out, settled as TIMEOUT."""
+        if self.out_of_time():
+            return False
+        if self.circuit.pool is None:
+            pool_resolver(self.circuit)
+        self.context = PyContext_CopyCurrent()
+        self.count_waiting()
+        return True
+
+    cdef bint submit_attended(self, bint *done) except -1:
+        """Submit and wait here; False: turned away."""
+        cdef Pool pool = self.circuit.pool
+        cdef bint nested = self.descends_from(pool)
+        cdef int answer
+        if nested:
+            answer = pool.submit_now(self)
+            if answer == ACCEPTED:
+                done[0] = self.wait(self.deadline)
+        else:
+            answer = pool.submit_and_wait(self, self.deadline, done)
+        if answer != ACCEPTED:
+            self.turn_away(answer, nested)
+        return answer == ACCEPTED
+
+    cdef bint hand_over(self) except -1:
+        """Submit for queue() and await. True: the outcome will be delivered; False: refused, settled."""
+        cdef Pool pool
+        cdef bint nested
+        cdef int answer
+        if not self.prepare():
+            return False
+        pool = self.circuit.pool
+        nested = self.descends_from(pool)
+        if self.deadline >= 0:
+            expire_at(self, self.deadline)      # before the worker can end it, so that expiry_done finds the entry
+        answer = pool.submit_now(self) if nested else pool.submit(self)
+        if answer == ACCEPTED:
+            return True
+        expiry_done(self)
+        # The timer may have been quicker than this refusal: then TIMEOUT is what happened, and it delivers.
+        if not self.claim(BY_RUN):
+            return True
+        self.turn_away(answer, nested)
+        return False
+
+    cdef object turn_away(self, int answer, bint nested):
+        self.count_waited()
+        if answer == POOL_CLOSED:
+            error = closed_error(self)
+        else:
+            error = starving_error(self) if nested else full_error(self)
+        self.refuse(EV_POOL_REJECTED, error)
+
+    cdef bint is_attended(self) noexcept:
+        """Whether a thread waits in execute() and keeps the limit itself."""
+        return self.future is None and self.waiter is None
+
+    cdef bint descends_from(self, Pool pool) noexcept:
+        """Whether a worker of this pool waits for us: then we must not wait in its queue."""
+        cdef CommandLife outer = self.parent
+        while outer is not None:
+            if outer.pool is pool and outer.in_thread and outer.run_frame.active:
+                return True
+            outer = outer.parent
+        return False
+
+    cdef void leave_run(self, bint interrupt) noexcept:
+        """The outcome is decided without the worker: take the work back, or leave it running."""
+        if self.pool is None or self.pool.withdraw(self):
+            return
+        if self.leave():
+            self.mark_left()
+            if interrupt:
+                self.interrupt()
+
+    cdef void mark_left(self) noexcept:
+        # The worker may be past run already; whoever comes second takes the count back.
+        cdef int64_t unmarked = 0
+        hx_iadd(&self.circuit.n.abandoned, 1)
+        if not hx_icas(&self.left_behind, &unmarked, 1):
+            hx_iadd(&self.circuit.n.abandoned, -1)
+        elif abandoned_sink is not None:
+            abandoned_sink(self.circuit.key, self.circuit.thread_pool)
+
+    cdef object give_up_waiting(self, object error):
+        """The waiting caller goes away with an exception of its own."""
+        if self.claim(BY_CANCEL):
+            self.leave_run(self.settings.interrupt_on_cancel)
+            self.settle_cancelled(error)
+            self.finish()
+        elif self.is_attended():
+            self.wait(-1)                       # decided already: only moments until it is published
+            self.finish()
+
+    # -- on the worker
+
+    cdef void perform(self) noexcept:
+        if hx_iload(&self.claimed) == NOBODY:
+            self.run_on_worker()
+        if hx_iswap(&self.left_behind, 2) == 1:
+            hx_iadd(&self.circuit.n.abandoned, -1)
+
+    cdef void run_on_worker(self) noexcept:
+        cdef PyObject *value
+        cdef object error
+        cdef Place place
+        self.in_thread = self.ran = True
+        self.thread_id = PyThread_get_thread_ident()
+        PyContext_Enter(self.context)
+        place = enter_context(self, self.deadline)
+        push_frame(&self.run_frame, self, self.deadline)
+        hx_istore(&self.interrupting, INTERRUPTIBLE)
+        value = self.call_run()
+        error = taken_error() if value == NULL else None
+        self.end_interrupts()
+        pop_frame(&self.run_frame)
+        leave_context(place)
+        PyContext_Exit(self.context)
+        if self.claim(BY_RUN):
+            self.answered = True
+            self.keep(value, error)
+        elif value != NULL:
+            Py_DECREF(<object>value)            # too late: dropped, and counted by whoever decided
+
+    cdef void keep(self, PyObject *value, object error) noexcept:
+        if value == NULL:
+            self.settle_raised(error)
+            return
+        result = owned(value)
+        if self.settle_value() == EV_SUCCESS:
+            self.result = result
+
+    cdef void interrupt(self) noexcept:
+        """Raise CommandInterrupted inside run, and only there: the handshake keeps it from hitting later work."""
+        cdef int64_t state = INTERRUPTIBLE
+        if hx_icas(&self.interrupting, &state, INTERRUPT_SETTING):
+            self.interrupted = True
+            PyThreadState_SetAsyncExc(self.thread_id, <PyObject *>CommandInterrupted)
+            hx_istore(&self.interrupting, INTERRUPTIBLE)
+
+    cdef void end_interrupts(self) noexcept:
+        cdef int64_t state = INTERRUPTIBLE
+        while not hx_icas(&self.interrupting, &state, NOT_RUNNING):
+            state = INTERRUPTIBLE               # an interrupter is at work: a few instructions
+            with nogil:
+                hx_pause()
+        if self.interrupted:                    # set but not delivered before run ended
+            PyThreadState_SetAsyncExc(self.thread_id, NULL)
+
+    cdef void publish(self) noexcept:
+        if self.answered and not self.is_attended():
+            expiry_done(self)
+            self.deliver()
+
+    cdef void expire(self) noexcept:
+        if self.claim(BY_LIMIT):
+            self.leave_run(self.settings.interrupt_on_timeout)
+            self.settle_timeout(real_ns())
+            self.deliver()
+
+    # -- queue()
+
+    def queue(self):
+        """Start the command and return its ``CommandFuture`` at once.
+
+        Every failure is delivered in the future, rejections and short circuits included.
+        """
+        future = CommandFuture(self)
+        self.future = future
+        try:
+            self.start_queued()
+        except BaseException as error:
+            self.future = None
+            settle_future(future, None, error)
+        return future
+
+    cdef int start_queued(self) except -1:
+        self.begin()
+        if self.settings.isolation == SEMAPHORE:
+            self.attempt_inline()
+            self.deliver()
+        elif not self.admit() or not self.hand_over():
+            self.deliver()
+        return 0
+
+    cdef bint attempt_inline(self) except -1:
+        cdef PyObject *value
+        if not self.admit() or not self.take_permit() or self.out_of_time():
+            return False
+        self.ran = True
+        push_frame(&self.run_frame, self, self.deadline)
+        value = self.call_run()
+        error = taken_error() if value == NULL else None
+        pop_frame(&self.run_frame)
+        self.keep(value, error)
+        return self.cause == EV_SUCCESS
+
+    cdef void deliver(self) noexcept:
+        """The attempt is settled: hand its value over, or see to the fallback. Nobody waits in execute()."""
+        if self.loop is not None:
+            self.wake_loop()
+        elif self.cause == EV_SUCCESS:
+            self.resolve()
+        elif self.fallback_due():
+            self.start_fallback()
+        else:
+            self.resolve()
+
+    cdef void resolve(self) noexcept:
+        """Finish and answer the future; if it was cancelled meanwhile, nobody is listening."""
+        future, self.future = self.future, None
+        self.finish()
+        if self.cause == EV_SUCCESS or self.events >> EV_FALLBACK_SUCCESS & 1:
+            settle_future(future, self.take_result(), None)
+        else:
+            settle_future(future, None, self.final_error())
+
+    cdef void start_fallback(self) noexcept:
+        cdef FallbackWork work = FallbackWork.__new__(FallbackWork)
+        work.command = self
+        work.context = PyContext_CopyCurrent() if self.context is None else PyContext_Copy(self.context)
+        if fallback_pool().submit(work) != ACCEPTED:
+            self.no_room_for_fallback()
+            self.fallback_over()
+
+    cdef void fallback_over(self) noexcept:
+        if self.loop is not None:
+            self.wake_loop()
+        else:
+            self.resolve()
+
+    def _cancel(self):
+        """The future was cancelled. True the first time, when its waiters have yet to be told."""
+        if self.claim(BY_CANCEL):
+            expiry_done(self)
+            self.leave_run(self.settings.interrupt_on_cancel)
+            self.settle_cancelled(CancelledError())
+            self.finish()
+            self.future = None
+        return hx_iswap(&self.cancel_told, 1) == 0
+
+    def _is_running(self):
+        """Whether run is being called on a worker."""
+        return hx_iload(&self.job.phase) in (WORK_RUNNING, WORK_LEFT)
+
+    # -- await
+
+    def __await__(self):
+        return self._awaited().__await__()
+
+    async def _awaited(self):
+        self.begin()
+        if self.settings.isolation == SEMAPHORE:
+            return self.run_inline()
+        self.loop = get_running_loop()
+        self.waiter = self.loop.create_future()
+        if self.admit() and self.hand_over():
+            try:
+                await self.waiter
+            except BaseException as error:
+                self.give_up_waiting(error)
+                raise
+        if self.cause == EV_SUCCESS:
+            return self.take_result()
+        return await self._recover_off_loop()
+
+    async def _recover_off_loop(self):
+        """The fallback of a thread command may block, so it runs on the fallback threads."""
+        if self.fallback_due():
+            self.waiter = self.loop.create_future()
+            self.start_fallback()
+            await self.waiter
+            if self.events >> EV_FALLBACK_SUCCESS & 1:
+                self.finish()
+                return self.take_result()
+        self.finish()
+        raise self.final_error()
+
+    cdef void wake_loop(self) noexcept:
+        try:
+            self.loop.call_soon_threadsafe(wake, self, self.waiter)
+        except RuntimeError:                    # the loop is closed: whoever awaited has gone with it
+            self.finish()
+
+
+def wake(SyncCommand command not None, waiter):
+    """On the loop: continue the driver; if it was cancelled meanwhile, finish in its place."""
+    if waiter.done():
+        command.finish()
+    else:
+        waiter.set_result(None)
+
+
+cdef object settle_future(future, result, error):
+    """Answer a future that may have been cancelled meanwhile: then nobody is listening any more."""
+    if future is None:
+        return
+    try:
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+    except InvalidStateError:
+        if not future.cancelled():
+            raise
+
+
+cdef object full_error(SyncCommand c):
+    """No thread and no room in the queue."""
+    pool = c.circuit.pool
+    return ThreadPoolRejectedError(
+        f"command {c.circuit.key!r} rejected by thread pool {pool.key!r}: all {pool.max_size} threads are busy "
+        f"({pool.abandoned} of them left behind by callers that timed out or were cancelled) and {pool.queue_size} "
+        f"commands are queued; shed load, or raise core_size or max_queue_size if the dependency can take more",
+        command_key=c.circuit.key,
+    )
+
+
+cdef object starving_error(SyncCommand c):
+    """A nested command would wait for the thread that waits for it."""
+    pool = c.circuit.pool
+    return ThreadPoolRejectedError(
+        f"command {c.circuit.key!r} rejected: it was called from inside a worker of its own thread pool {pool.key!r} "
+        f"while none of its {pool.max_size} threads is free, so it could wait for itself; "
+        f"give the nested command a thread_pool of its own",
+        command_key=c.circuit.key,
+    )
+
+
+cdef object closed_error(SyncCommand c):
+    """The pool was shut down."""
+    return ThreadPoolRejectedError(
+        f"command {c.circuit.key!r} rejected: thread pool {c.circuit.thread_pool!r} was shut down "
+        f"(hystrixpy.shutdown or reset)",
+        command_key=c.circuit.key,
+    )
+
+
+cdef class FallbackWork(Work):
+    """The fallback of a command nobody waits for, on one of the fallback threads."""
+
+    cdef void perform(self) noexcept:
+        cdef SyncCommand command = self.command
+        cdef PyObject *value
+        cdef object error
+        cdef Place place
+        PyContext_Enter(self.context)
+        place = enter_context(command, command.outer_deadline)
+        push_frame(&command.fallback_frame, command, command.outer_deadline)
+        value = command.call_fallback()
+        error = taken_error() if value == NULL else None
+        pop_frame(&command.fallback_frame)
+        leave_context(place)
+        PyContext_Exit(self.context)
+        if value == NULL:
+            command.fallback_raised(error)
+        else:
+            command.result = owned(value)
+            command.fallback_returned()
+
+    cdef void publish(self) noexcept:
+        self.command.fallback_over()
+
+
+class CommandFuture(Future):
+    """The outcome of a queued command; a ``concurrent.futures.Future`` in every respect.
+
+    ``cancel()`` works while ``run`` runs, too: the caller gets ``CancelledError``, the worker keeps its
+    slot until ``run`` returns (``interrupt_on_cancel`` interrupts it). It is False only when done.
+    """
+
+    def __init__(self, command):
+        super().__init__()
+        self._command = command
+
+    def cancel(self):
+        """Cancel; True unless the outcome is there already."""
+        if not super().cancel():
+            return False
+        if self._command._cancel():
+            self.set_running_or_notify_cancel()    # wait() and as_completed() hear of it
+        return True
+
+    def running(self):
+        """Whether ``run`` is being called right now on a worker."""
+        return not self.done() and self._command._is_running()

@@ -1,0 +1,73 @@
+/* What the life of a command needs of the C API: the running command per thread, and errors as objects. */
+#ifndef HYSTRIXPY_EXECUTION_H
+#define HYSTRIXPY_EXECUTION_H
+
+#include <Python.h>
+#include <stdint.h>
+
+#ifdef Py_GIL_DISABLED
+#define HX_FREE_THREADED 1
+#else
+#define HX_FREE_THREADED 0
+#endif
+
+/* Set a flag that was 0; what it was before. With the GIL nobody can come in between. */
+static inline int64_t hx_once(int64_t *flag) {
+#ifdef Py_GIL_DISABLED
+    return __atomic_exchange_n(flag, 1, __ATOMIC_ACQ_REL);
+#else
+    int64_t before = *flag;
+    *flag = 1;
+    return before;
+#endif
+}
+
+/* The innermost frame (execution.pxd) of this thread, or NULL. */
+static _Thread_local void *hx_top = NULL;
+
+static inline void *hx_get_top(void) { return hx_top; }
+static inline void hx_set_top(void *frame) { hx_top = frame; }
+
+/* The raised exception as a new reference with its traceback set, cleared from the thread; NULL if none. */
+static inline PyObject *hx_take_error(void) {
+#if PY_VERSION_HEX >= 0x030C0000
+    return PyErr_GetRaisedException();
+#else
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (type == NULL) return NULL;
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback != NULL) PyException_SetTraceback(value, traceback);
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return value;
+#endif
+}
+
+/* The class dictionary's own entry of that name: a borrowed reference, or NULL without an error.
+ *
+ * Every command class has one, put there when the class was made. It is looked up for every new command,
+ * so each thread remembers it by the class's version tag: a tag is never used twice and goes back to 0
+ * when anything about the class changes, so a match means the same class with the same entry.
+ */
+typedef struct {
+    PyTypeObject *type;
+    unsigned int version;
+    PyObject *entry;
+} hx_class_memo;
+
+static _Thread_local hx_class_memo hx_classes[64];
+
+static inline PyObject *hx_own_entry(PyObject *instance, PyObject *name) {
+    PyTypeObject *type = Py_TYPE(instance);
+    hx_class_memo *memo = &hx_classes[((uintptr_t)type >> 6) & 63];
+    unsigned int version = type->tp_version_tag;
+    if (version == 0 || memo->version != version || memo->type != type) {
+        memo->entry = PyDict_GetItem(type->tp_dict, name);
+        memo->type = type;
+        memo->version = version;
+    }
+    return memo->entry;
+}
+
+#endif

@@ -1,0 +1,138 @@
+"""The life of a command, written once as steps; the drivers (inline, threaded, asyncio) only call and wait."""
+
+from cpython.object cimport PyObject
+from libc.stdint cimport int32_t, int64_t, uint32_t
+
+from hystrixpy._native.circuit cimport Circuit, Settings
+from hystrixpy._native.pool cimport Pool, Work
+
+cdef enum:                 # CommandLife.claimed: who decides the outcome; moved from NOBODY once, by compare-and-swap
+    NOBODY = 0
+    BY_RUN = 1             # run ended first
+    BY_LIMIT = 2           # the time limit ended first
+    BY_CANCEL = 3          # the caller went away first
+
+cdef enum:                 # CommandLife.interrupting
+    NOT_RUNNING = 0
+    INTERRUPTIBLE = 1
+    INTERRUPT_SETTING = 2
+
+
+ctypedef struct Frame:         # one level of the stack of commands that run in a thread
+    PyObject *command          # an owned reference while pushed
+    Frame *below
+    int64_t deadline           # the limit that holds inside: real_ns() clock, -1: none
+    bint active
+
+
+cdef class Place:
+    """The same for a contextvars context: what a task or a worker sees as the running command."""
+    cdef CommandLife command
+    cdef int64_t deadline
+    cdef bint active
+    cdef object token
+
+
+cdef class Binding:
+    """What ties a command class or function to a circuit; made once per class, function or dynamic key."""
+    cdef readonly str key
+    cdef readonly str group
+    cdef readonly str thread_pool
+    cdef readonly str owner            # who claims the key, for messages: module-qualified name
+    cdef readonly object code          # CommandProperties given in code, or None
+    cdef readonly object pool_code     # ThreadPoolProperties given in code, or None
+    cdef readonly bint is_async
+    cdef readonly bint runnable
+    cdef readonly bint has_fallback
+    cdef readonly bint has_cache_key
+    cdef Circuit circuit
+    cdef int64_t epoch
+    cdef list _kept                    # circuits another thread may still be reading (free-threaded builds)
+    cdef dict _derived
+    cdef object __weakref__
+    cdef Circuit _rebind(self)
+    cdef Circuit current(self)         # the circuit to use now; asks the registry after a reset. Raises PropertyError
+
+
+cdef class CommandLife(Work):
+    cdef Binding binding
+    cdef Circuit circuit
+    cdef Settings settings
+    cdef CommandLife parent            # the command that was running where this one began
+    cdef object error                  # what made run not succeed
+    cdef object fallback_error
+    cdef object result                 # kept only where a thread hands it over
+    cdef object context                # contextvars context that run enters on a worker
+    cdef object note_book              # None, or a dict of what only some commands have (spans, cache entry, collapser)
+    cdef int64_t used
+    cdef int64_t claimed
+    cdef int64_t left_behind
+    cdef int64_t interrupting
+    cdef int64_t admission
+    cdef int64_t started_at            # now_ns() clock
+    cdef int64_t real_start            # real_ns() clock
+    cdef int64_t deadline              # real_ns() clock; -1: none
+    cdef int64_t outer_deadline        # what encloses this command, -1: none
+    cdef int64_t latency               # ns, -1: none
+    cdef int64_t total                 # ns, -1: none
+    cdef int64_t number_collapsed
+    cdef uint32_t events               # bit set of event numbers
+    cdef int32_t depth
+    cdef int32_t forks                 # fork generation in which the permit was taken
+    cdef int32_t cause                 # event that ended the attempt: what the fallback answers to
+    cdef unsigned long thread_id
+    cdef bint holds_permit
+    cdef bint counted_other
+    cdef bint in_thread
+    cdef bint interrupted
+    cdef bint ran                      # run was called
+    cdef bint in_task                  # inside run or fallback of a task right now
+    cdef Frame run_frame               # two: an abandoned run may go on while the fallback runs elsewhere
+    cdef Frame fallback_frame
+    cdef bint finished
+
+    # What differs by kind: both return a new reference, or NULL with the error indicator set.
+    cdef PyObject *call_run(self) noexcept
+    cdef PyObject *call_fallback(self) noexcept
+
+    # The steps, in the order of DESIGN section 5.
+    cdef int begin(self) except -1                        # one shot, circuit, one snapshot of settings, deadline
+    cdef bint admit(self) except -1                       # breaker; False: refused, error kept
+    cdef bint take_permit(self) except -1                 # SEMAPHORE bulkhead; False: refused, error kept
+    cdef bint out_of_time(self) except -1                 # nothing left of an enclosing limit: settled as TIMEOUT
+    cdef int settle_value(self) except -1                 # run returned; returns the event that it amounts to
+    cdef int settle_raised(self, object error) except -1  # run raised
+    cdef void settle_timeout(self, int64_t real) noexcept
+    cdef void settle_cancelled(self, object error) noexcept
+    cdef void refuse(self, int event, object error) noexcept  # rejected by a bulkhead after the breaker let it in
+    cdef bint fallback_due(self) except -1                # True: its permit is taken, run it; False: final_error() is due
+    cdef void fallback_returned(self) noexcept
+    cdef void fallback_raised(self, object error) noexcept
+    cdef void no_room_for_fallback(self) noexcept
+    cdef void finish(self) noexcept                       # total latency; nothing of the command is counted after it
+    cdef object final_error(self)                         # the exception that the caller gets
+
+    cdef void note(self, int event, int64_t now) noexcept
+    cdef void tell(self, int event) noexcept              # the listeners
+    cdef void settle(self, int event, int ended, int64_t now) noexcept
+    cdef bint claim(self, int64_t who) noexcept
+    cdef void give_permit(self) noexcept
+    cdef int set_deadline(self, int64_t real) except -1
+    cdef bint cause_was_refusal(self) noexcept
+    cdef void give_fallback_permit(self) noexcept
+    cdef bint is_late(self, int64_t real) noexcept
+    cdef void count_waiting(self) noexcept                # THREAD or fallback: its caller waits
+    cdef void count_waited(self) noexcept
+
+
+cdef class Execution:
+    cdef CommandLife command
+    cdef bint has(self, int event) noexcept
+
+
+cdef void push_frame(Frame *frame, CommandLife command, int64_t deadline) noexcept
+cdef void pop_frame(Frame *frame) noexcept
+cdef CommandLife innermost(int64_t *deadline)             # or None; deadline: what holds here, -1: none
+cdef Place enter_context(CommandLife command, int64_t deadline)   # in tasks and workers
+cdef int leave_context(Place place) except -1
+cdef bint is_running(CommandLife command) noexcept        # run or fallback is under way

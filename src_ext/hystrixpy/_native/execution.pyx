@@ -1,0 +1,705 @@
+"""The life of a command: what is decided, in which order, and what is counted (DESIGN section 5).
+
+Nothing here waits or calls user code except through call_run and call_fallback; the drivers do that.
+"""
+
+from cpython.exc cimport PyErr_Clear
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.stdint cimport int32_t, int64_t, uint32_t
+
+from hystrixpy._native.atomics cimport hx_iadd, hx_icas, hx_iload, hx_istore, hx_iswap
+from hystrixpy._native.breaker cimport (
+    ENDED_ERROR, ENDED_NEUTRAL, ENDED_OK, NOTHING, REFUSED, Change, breaker_admit, open_error,
+)
+from hystrixpy._native.circuit cimport (
+    ARMED_LISTENERS, EV_BAD_REQUEST, EV_CANCELLED, EV_COLLAPSED, EV_FAILURE, EV_FALLBACK_DISABLED,
+    EV_FALLBACK_FAILURE, EV_FALLBACK_MISSING, EV_FALLBACK_REJECTION, EV_FALLBACK_SUCCESS, EV_FROM_CACHE,
+    EV_POOL_REJECTED, EV_SEMAPHORE_REJECTED, EV_SHORT_CIRCUITED, EV_SUCCESS, EV_TIMEOUT, SEMAPHORE, Circuit,
+    Numbers, Settings, armed_bits,
+)
+from hystrixpy._native.clock cimport now_of, real_ns
+from hystrixpy._native.permits cimport permit_give, permit_try
+from hystrixpy._native.pool cimport Work
+
+from contextvars import ContextVar
+
+from hystrixpy.errors import (
+    BadRequestError, CommandFailedError, CommandStateError, CommandTimeoutError, FallbackRejectedError,
+    SemaphoreRejectedError,
+)
+from hystrixpy.events import EventType
+
+cdef extern from "execution.h":
+    bint HX_FREE_THREADED
+    int64_t hx_once(int64_t *flag) noexcept
+    void *hx_get_top() noexcept
+    void hx_set_top(void *frame) noexcept
+    PyObject *hx_own_entry(PyObject *instance, PyObject *name) noexcept
+
+cdef extern from "Python.h":
+    int PyContextVar_Get(object var, PyObject *default, PyObject **value) except -1
+    object PyContextVar_Set(object var, object value)
+    int PyContextVar_Reset(object var, object token) except -1
+    void Py_XDECREF(PyObject *o) noexcept
+
+cdef str BINDING = "_hx_binding"
+cdef tuple FATAL = (MemoryError, RecursionError)
+cdef tuple EVENT_TYPES = tuple(EventType)
+cdef uint32_t REJECTED_EVENTS = (1 << EV_SEMAPHORE_REJECTED) | (1 << EV_POOL_REJECTED)
+
+cdef int64_t epoch = 1                  # goes up with every reset(): bindings then ask for a new circuit
+cdef int32_t forks = 0                  # goes up in every forked child: permits taken before are not ours
+cdef bint contexts_used = False         # a command has entered a context: from then on look there too
+cdef object resolver = None             # callable(binding) -> Circuit, the registry's
+cdef object event_sink = None           # callable(event number, key), the hooks floor's
+cdef object CURRENT = ContextVar("hystrixpy_command", default=None)
+
+
+def install(*, resolve=None, on_event=None):
+    """Set who finds circuits (the registry) and who is told of events (the hooks)."""
+    global resolver, event_sink
+    if resolve is not None:
+        resolver = resolve
+    if on_event is not None:
+        event_sink = on_event
+
+
+def new_epoch():
+    """Make every binding ask for its circuit again; returns the new epoch."""
+    return hx_iadd(&epoch, 1) + 1
+
+
+def after_fork_in_child():
+    """Forget the permits that the parent's threads hold."""
+    global forks
+    forks += 1
+
+
+# -- binding -----------------------------------------------------------------------------------------
+
+cdef class Binding:
+    """A command class, function or dynamic key on its way to a circuit."""
+
+    def __init__(self, *, str key not None, str group not None, str thread_pool not None, str owner not None,
+                 code=None, pool_code=None, bint is_async=False, bint runnable=True, bint has_fallback=False,
+                 bint has_cache_key=False):
+        self.key, self.group, self.thread_pool, self.owner = key, group, thread_pool, owner
+        self.code, self.pool_code = code, pool_code
+        self.is_async, self.runnable = is_async, runnable
+        self.has_fallback, self.has_cache_key = has_fallback, has_cache_key
+        self._kept, self._derived = [], {}
+
+    cdef Circuit current(self):
+        cdef Circuit circuit
+        if hx_iload(&self.epoch) == hx_iload(&epoch):
+            return self.circuit
+        return self._rebind()
+
+    cdef Circuit _rebind(self):
+        # Read the epoch first: a reset in between makes the next call ask again, never this one's circuit stick.
+        cdef int64_t asked = hx_iload(&epoch)
+        cdef Circuit circuit = resolver(self)
+        if HX_FREE_THREADED:
+            self._kept.append(circuit)
+        self.circuit = circuit
+        hx_istore(&self.epoch, asked)
+        return circuit
+
+    def find_circuit(self):
+        """The circuit to use now; PropertyError when the properties of the key are invalid."""
+        return self.current()
+
+    def derive(self, str key, str group, str thread_pool):
+        """The binding of one instance to another key, group or pool: made once per combination."""
+        wanted = (key, group, thread_pool)
+        found = self._derived.get(wanted)
+        if found is None:
+            found = self._derived.setdefault(wanted, self._with(key, group, thread_pool))
+        return found
+
+    def _with(self, key, group, thread_pool):
+        # The pool's default follows the group, as for a class.
+        default_pool = self.thread_pool if group is None else group
+        return Binding(
+            key=key or self.key, group=group or self.group, thread_pool=thread_pool or default_pool,
+            owner=self.owner, code=self.code, pool_code=self.pool_code, is_async=self.is_async,
+            runnable=self.runnable, has_fallback=self.has_fallback, has_cache_key=self.has_cache_key,
+        )
+
+    def __repr__(self):
+        return f"<Binding of {self.owner} to {self.key!r}>"
+
+
+# -- which command is running here -------------------------------------------------------------------
+
+cdef void push_frame(Frame *frame, CommandLife command, int64_t deadline) noexcept:
+    """Make the command the innermost one of this thread."""
+    Py_INCREF(command)
+    frame.command = <PyObject *>command
+    frame.below = <Frame *>hx_get_top()
+    frame.deadline = deadline
+    frame.active = True
+    hx_set_top(frame)
+
+
+cdef void pop_frame(Frame *frame) noexcept:
+    """Undo push_frame.
+
+    Normally it is the top. Under greenlets that switch inside run it may lie deeper: it is then
+    taken out of the middle, so that nobody is left pointing at a command that has gone.
+    """
+    cdef Frame *above = <Frame *>hx_get_top()
+    frame.active = False
+    if above == frame:
+        hx_set_top(frame.below)
+    else:
+        while above != NULL and above.below != frame:
+            above = above.below
+        if above != NULL:
+            above.below = frame.below
+    Py_DECREF(<object>frame.command)
+
+
+cdef CommandLife innermost(int64_t *deadline):
+    """The innermost command running here, by thread or by context, whichever is nested deeper; or None."""
+    cdef Frame *top = <Frame *>hx_get_top()
+    cdef CommandLife here = None if top == NULL else <CommandLife>top.command
+    cdef CommandLife there
+    cdef int64_t limit = -1
+    deadline[0] = -1 if top == NULL else top.deadline
+    if contexts_used:
+        there = in_context(&limit)
+        if there is not None and (here is None or there.depth > here.depth):
+            deadline[0] = limit
+            return there
+    return here
+
+
+cdef CommandLife in_context(int64_t *deadline):
+    """The innermost command of this contextvars context that is still running, or None."""
+    cdef PyObject *value = NULL
+    cdef Place place
+    cdef CommandLife command
+    PyContextVar_Get(CURRENT, NULL, &value)
+    place = <Place>(<object>value) if <object>value is not None else None
+    Py_XDECREF(value)
+    if place is None:
+        return None
+    deadline[0], command = place.deadline, place.command
+    if place.active:
+        return command
+    while command is not None and not is_running(command):   # a task may outlive the command that started it
+        deadline[0], command = command.outer_deadline, command.parent
+    return command
+
+
+cdef bint is_running(CommandLife command) noexcept:
+    return command.run_frame.active or command.fallback_frame.active or command.in_task
+
+
+cdef Place enter_context(CommandLife command, int64_t deadline):
+    global contexts_used
+    cdef Place place = Place.__new__(Place)
+    contexts_used = True
+    place.command, place.deadline, place.active = command, deadline, True
+    place.token = PyContextVar_Set(CURRENT, place)
+    return place
+
+
+cdef int leave_context(Place place) except -1:
+    place.active = False
+    token, place.token = place.token, None
+    return PyContextVar_Reset(CURRENT, token)
+
+
+def current_command():
+    """The command that is executing in this context, or None outside of any."""
+    cdef int64_t limit
+    return innermost(&limit)
+
+
+def deadline():
+    """Seconds left of the tightest time limit around this code, never below 0.0; None if there is none.
+
+    Counts on real time, whatever a manual clock says.
+    """
+    cdef int64_t limit
+    if innermost(&limit) is None or limit < 0:
+        return None
+    return max(0.0, (limit - real_ns()) * 1e-9)
+
+
+def is_abandoned():
+    """True inside a ``run`` whose caller has given up (time limit or cancellation): stop when you can."""
+    cdef int64_t limit
+    cdef CommandLife command = innermost(&limit)
+    while command is not None:
+        if hx_iload(&command.claimed) > BY_RUN and not command.fallback_frame.active:
+            return True
+        command = command.parent
+    return False
+
+
+cdef class Place:
+    """What a contextvars context holds while a command runs in it."""
+
+
+# -- the life ----------------------------------------------------------------------------------------
+
+cdef class CommandLife(Work):
+    """The state and the steps of one execution. Public faces are ``Command`` and ``AsyncCommand``."""
+
+    def __cinit__(self):
+        cdef PyObject *entry = hx_own_entry(<PyObject *>self, <PyObject *>BINDING)
+        self.latency = self.total = self.deadline = self.outer_deadline = -1
+        if entry == NULL:                # the function forms set it themselves
+            return
+        self.binding = <Binding>entry
+        if not self.binding.runnable:
+            raise TypeError(
+                f"{type(self).__qualname__} has no run(): define the guarded work as "
+                f"{'async def' if self.binding.is_async else 'def'} run(self) in it, or use it as a base class only"
+            )
+
+    def __init__(self, *, str key=None, str group=None, str thread_pool=None):
+        if key is not None or group is not None or thread_pool is not None:
+            self.binding = self.binding.derive(key, group, thread_pool)
+
+    cdef PyObject *call_run(self) noexcept:
+        return NULL
+
+    cdef PyObject *call_fallback(self) noexcept:
+        return NULL
+
+    @property
+    def execution(self):
+        """What has happened to this command so far, as an ``Execution``; readable at any time."""
+        return Execution(self)
+
+    # -- before run
+
+    cdef int begin(self) except -1:
+        cdef int64_t real
+        if self.binding is None:
+            raise TypeError(f"{type(self).__qualname__} is not bound to a circuit: instantiate a subclass of Command")
+        if hx_iload(&self.binding.epoch) == hx_iload(&epoch):
+            self.circuit = self.binding.circuit
+        else:
+            self.circuit = self.binding._rebind()
+        if hx_once(&self.used) != 0:
+            raise CommandStateError(
+                f"command {self.binding.key!r} was already executed: one instance is one call, "
+                f"so make a new {type(self).__name__}(...) for the next one", command_key=self.binding.key,
+            )
+        self.settings = self.circuit._settings
+        real = real_ns()
+        self.real_start = real
+        self.started_at = now_of(real)
+        if contexts_used or hx_get_top() != NULL:
+            self.parent = innermost(&self.outer_deadline)
+        self.set_deadline(real)
+        return 0
+
+    cdef int set_deadline(self, int64_t real) except -1:
+        """The smaller of our own limit and what is left of the enclosing one."""
+        if self.settings.timeout_ns and self.settings.timeout_ns < (<int64_t>1 << 62):
+            self.deadline = real + self.settings.timeout_ns
+        if self.parent is not None:
+            self.depth = self.parent.depth + 1
+            if self.outer_deadline >= 0 and (self.deadline < 0 or self.outer_deadline < self.deadline):
+                self.deadline = self.outer_deadline
+        return 0
+
+    cdef bint admit(self) except -1:
+        cdef Change change
+        self.admission = breaker_admit(&self.circuit.n.breaker, &self.settings.rules, self.started_at, &change)
+        if change.happened != NOTHING:
+            self.circuit.told(&change)
+        if self.admission != REFUSED:
+            return True
+        self.error = open_error(
+            self.circuit.key, &self.circuit.n.breaker, &self.settings.rules, &self.circuit.health_cells, self.started_at,
+        )
+        hx_istore(&self.claimed, BY_RUN)
+        self.cause = EV_SHORT_CIRCUITED
+        self.note(EV_SHORT_CIRCUITED, self.started_at)
+        return False
+
+    cdef bint take_permit(self) except -1:
+        cdef Numbers *n = self.circuit.n
+        if permit_try(&n.permits, self.settings.max_concurrent):
+            self.holds_permit = True
+            self.forks = forks
+            self.circuit.started(self.started_at)
+            return True
+        self.refuse(EV_SEMAPHORE_REJECTED, SemaphoreRejectedError(
+            f"command {self.circuit.key!r} rejected: {self.settings.max_concurrent} executions are already running "
+            f"(max_concurrent); shed load, or raise max_concurrent if the dependency can take more",
+            command_key=self.circuit.key,
+        ))
+        return False
+
+    cdef void refuse(self, int event, object error) noexcept:
+        self.error = error
+        self.settle(event, ENDED_ERROR, now_of(real_ns()))
+
+    cdef bint out_of_time(self) except -1:
+        cdef int64_t real
+        if self.outer_deadline < 0:
+            return False
+        real = real_ns()
+        if real < self.deadline:
+            return False
+        self.claim(BY_LIMIT)
+        self.settle_timeout(real)
+        return True
+
+    # -- run has ended
+
+    cdef bint is_late(self, int64_t real) noexcept:
+        return self.deadline >= 0 and real >= self.deadline
+
+    cdef bint claim(self, int64_t who) noexcept:
+        cdef int64_t nobody = NOBODY
+        return hx_icas(&self.claimed, &nobody, who)
+
+    cdef int settle_value(self) except -1:
+        cdef int64_t real = real_ns()
+        cdef int64_t now
+        if self.is_late(real):
+            hx_istore(&self.claimed, BY_LIMIT)
+            self.settle_timeout(real)
+            return EV_TIMEOUT
+        now = now_of(real)
+        self.latency = self.total = now - self.started_at
+        self.finished = True
+        self.count_waited()
+        self.settle(EV_SUCCESS, ENDED_OK, now)
+        return EV_SUCCESS
+
+    cdef int settle_raised(self, object error) except -1:
+        cdef int64_t real = real_ns()
+        if not isinstance(error, Exception):
+            self.settle_cancelled(error)
+        elif self.is_late(real):
+            hx_istore(&self.claimed, BY_LIMIT)
+            self.settle_timeout(real)
+        else:
+            self.error = error
+            self.latency = now_of(real) - self.started_at
+            if isinstance(error, BadRequestError) or isinstance(error, self.settings.ignore):
+                self.settle(EV_BAD_REQUEST, ENDED_NEUTRAL, now_of(real))
+            else:
+                self.settle(EV_FAILURE, ENDED_ERROR, now_of(real))
+        return self.cause
+
+    cdef void settle_timeout(self, int64_t real) noexcept:
+        cdef int64_t now = now_of(real)
+        self.latency = now - self.started_at
+        self.error = timeout_error(self, real)
+        self.settle(EV_TIMEOUT, ENDED_ERROR, now)
+
+    cdef void settle_cancelled(self, object error) noexcept:
+        cdef int64_t now = now_of(real_ns())
+        if self.ran:
+            self.latency = now - self.started_at
+        self.error = error
+        self.settle(EV_CANCELLED, ENDED_NEUTRAL, now)
+
+    cdef void settle(self, int event, int ended, int64_t now) noexcept:
+        """Counters, histogram, breaker, permit: in this order, so that whoever sees the result sees its count."""
+        cdef Change change
+        if hx_iload(&self.claimed) == NOBODY:      # decided: a later cancellation has nothing to settle
+            hx_istore(&self.claimed, BY_RUN)
+        self.cause = event
+        self.events |= <uint32_t>1 << event
+        self.circuit.settled(
+            &self.settings.rules, event, ended, self.admission, now,
+            self.latency if self.settings.percentile_enabled and event != EV_CANCELLED else -1, self.finished, &change,
+        )
+        if armed_bits() & ARMED_LISTENERS:
+            self.tell(event)
+        self.give_permit()
+        if change.happened != NOTHING:
+            self.circuit.told(&change)
+
+    cdef void note(self, int event, int64_t now) noexcept:
+        self.events |= <uint32_t>1 << event
+        self.circuit.count(event, now)
+        if armed_bits() & ARMED_LISTENERS:
+            self.tell(event)
+
+    cdef void tell(self, int event) noexcept:
+        if event_sink is not None:
+            event_sink(event, self.circuit.key)
+
+    cdef void give_permit(self) noexcept:
+        if self.holds_permit:
+            self.holds_permit = False
+            if self.forks == forks:      # in a forked child the counts began again without us
+                permit_give(&self.circuit.n.permits)
+
+    cdef void count_waiting(self) noexcept:
+        if not self.counted_other:
+            self.counted_other = True
+            self.forks = forks
+            hx_iadd(&self.circuit.n.others, 1)
+            self.circuit.started(self.started_at)
+
+    cdef void count_waited(self) noexcept:
+        if self.counted_other:
+            self.counted_other = False
+            if self.forks == forks:
+                hx_iadd(&self.circuit.n.others, -1)
+
+    # -- fallback
+
+    cdef bint fallback_due(self) except -1:
+        cdef int64_t now
+        if self.cause == EV_BAD_REQUEST or self.cause == EV_CANCELLED:
+            return False
+        now = now_of(real_ns())
+        if not self.settings.fallback_enabled:
+            self.note(EV_FALLBACK_DISABLED, now)
+        elif self.cause == EV_FAILURE and not self.settings.fallback_on_fatal and isinstance(self.error, FATAL):
+            self.note(EV_FALLBACK_DISABLED, now)
+        elif not self.binding.has_fallback:
+            self.note(EV_FALLBACK_MISSING, now)
+        elif not permit_try(&self.circuit.n.fallback_permits, self.settings.fallback_max):
+            self.note(EV_FALLBACK_REJECTION, now)
+        else:
+            if not self.cause_was_refusal():
+                self.count_waiting()
+            self.forks = forks
+            return True
+        return False
+
+    cdef bint cause_was_refusal(self) noexcept:
+        return self.cause == EV_SHORT_CIRCUITED or (REJECTED_EVENTS >> self.cause) & 1
+
+    cdef void give_fallback_permit(self) noexcept:
+        if self.forks == forks:
+            permit_give(&self.circuit.n.fallback_permits)
+
+    cdef void fallback_returned(self) noexcept:
+        self.give_fallback_permit()
+        self.note(EV_FALLBACK_SUCCESS, now_of(real_ns()))
+
+    cdef void fallback_raised(self, object error) noexcept:
+        self.give_fallback_permit()
+        self.fallback_error = error
+        # Ctrl-C or a cancelled task during the fallback says nothing about the fallback.
+        self.note(EV_FALLBACK_FAILURE if isinstance(error, Exception) else EV_CANCELLED, now_of(real_ns()))
+
+    cdef void no_room_for_fallback(self) noexcept:
+        self.give_fallback_permit()
+        self.note(EV_FALLBACK_REJECTION, now_of(real_ns()))
+
+    # -- the end
+
+    cdef void finish(self) noexcept:
+        cdef int64_t now
+        if self.finished:
+            return
+        self.finished = True
+        self.count_waited()
+        if self.latency < 0 or self.cause_was_refusal():
+            return
+        now = now_of(real_ns())
+        self.total = now - self.started_at
+        if self.settings.percentile_enabled and self.cause != EV_CANCELLED:
+            self.circuit.record_total(now, self.total)
+
+    cdef object final_error(self):
+        """The exception that the caller gets; a failed fallback's is chained to what made run fail."""
+        if self.fallback_error is not None:
+            if not isinstance(self.fallback_error, Exception):
+                return self.fallback_error
+            self.fallback_error.__cause__ = self.error
+        elif self.events >> EV_FALLBACK_REJECTION & 1:
+            return fallback_rejected(self)
+        if self.cause == EV_FAILURE and self.settings.raise_hystrix:
+            return failed_error(self)
+        return self.error if self.fallback_error is None else self.fallback_error
+
+
+cdef object timeout_error(CommandLife c, int64_t real):
+    """What the caller of a timed-out command gets."""
+    cdef double took = (real - c.real_start) * 1e-9
+    if c.deadline == c.outer_deadline:
+        text = f"command {c.circuit.key!r} timed out after {took:.3f} s: the enclosing command's limit was used up"
+    else:
+        text = f"command {c.circuit.key!r} timed out after {took:.3f} s (timeout {c.settings.timeout_ns * 1e-9:g} s)"
+    return CommandTimeoutError(text, command_key=c.circuit.key)
+
+
+cdef object fallback_rejected(CommandLife c):
+    """The fallback could not be tried; what made run fail stays the cause."""
+    error = FallbackRejectedError(
+        f"the fallback of {c.circuit.key!r} was rejected: {c.settings.fallback_max} fallbacks are already running "
+        f"(fallback_max_concurrent), or the fallback threads are all busy; run had failed with {c.error!r}",
+        command_key=c.circuit.key,
+    )
+    error.__cause__ = c.error
+    return error
+
+
+cdef object failed_error(CommandLife c):
+    """The wrapper that raise_hystrix_errors asks for."""
+    error = CommandFailedError(
+        f"command {c.circuit.key!r} failed: {c.error!r}"
+        + ("" if c.fallback_error is None else f"; its fallback failed too: {c.fallback_error!r}"),
+        command_key=c.circuit.key, failure_type=EventType.FAILURE, fallback_exception=c.fallback_error,
+    )
+    error.__cause__ = c.error
+    return error
+
+
+# -- the view ----------------------------------------------------------------------------------------
+
+cdef class Execution:
+    """What has happened to one command; a live view, so it changes until ``is_complete``."""
+
+    def __init__(self, CommandLife command not None):
+        self.command = command
+
+    cdef bint has(self, int event) noexcept:
+        return (self.command.events >> event) & 1
+
+    @property
+    def command_key(self):
+        """The key of the circuit that the command belongs to."""
+        return self.command.binding.key
+
+    @property
+    def events(self):
+        """What happened, as a tuple of ``EventType`` in enum order."""
+        return tuple([event for event in EVENT_TYPES if self.has(event)])
+
+    @property
+    def event_counts(self):
+        """How often each of ``events`` happened: 1, and for COLLAPSED the number of requests in the batch."""
+        return {
+            event: self.command.number_collapsed if event == EV_COLLAPSED else 1 for event in self.events
+        }
+
+    @property
+    def exception(self):
+        """What made ``run`` not succeed, whatever the kind; None if it succeeded or has not ended."""
+        return self.command.error
+
+    @property
+    def fallback_exception(self):
+        """What the fallback raised, or None."""
+        return self.command.fallback_error
+
+    @property
+    def latency(self):
+        """Seconds from the start to the end of ``run``, queue wait included; None if ``run`` had no part in it."""
+        if self.command.latency < 0 or self.command.cause_was_refusal():
+            return None
+        return self.command.latency * 1e-9
+
+    @property
+    def total_latency(self):
+        """Seconds that the caller waited, fallback included; None where ``latency`` is, or not yet known."""
+        return None if self.command.total < 0 else self.command.total * 1e-9
+
+    @property
+    def is_complete(self):
+        """True once the caller's outcome is decided."""
+        return self.command.finished
+
+    @property
+    def is_success(self):
+        """True if ``run`` returned a value in time."""
+        return self.has(EV_SUCCESS)
+
+    @property
+    def is_failure(self):
+        """True if ``run`` raised (FAILURE only: no timeout, no rejection)."""
+        return self.has(EV_FAILURE)
+
+    @property
+    def is_timed_out(self):
+        """True if the time limit ended it."""
+        return self.has(EV_TIMEOUT)
+
+    @property
+    def is_bad_request(self):
+        """True if ``run`` raised ``BadRequestError`` or an ignored type."""
+        return self.has(EV_BAD_REQUEST)
+
+    @property
+    def is_short_circuited(self):
+        """True if the circuit breaker refused it."""
+        return self.has(EV_SHORT_CIRCUITED)
+
+    @property
+    def is_thread_pool_rejected(self):
+        """True if no thread was free and the queue was full."""
+        return self.has(EV_POOL_REJECTED)
+
+    @property
+    def is_semaphore_rejected(self):
+        """True if ``max_concurrent`` executions were running."""
+        return self.has(EV_SEMAPHORE_REJECTED)
+
+    @property
+    def is_rejected(self):
+        """True if a bulkhead refused it."""
+        return (self.command.events & REJECTED_EVENTS) != 0
+
+    @property
+    def is_cancelled(self):
+        """True if the caller went away, or ``run`` raised a BaseException."""
+        return self.has(EV_CANCELLED)
+
+    @property
+    def is_from_fallback(self):
+        """True if the caller got the fallback's value."""
+        return self.has(EV_FALLBACK_SUCCESS)
+
+    @property
+    def is_from_cache(self):
+        """True if the outcome was another command's, shared by the request cache."""
+        return self.has(EV_FROM_CACHE)
+
+    @property
+    def is_executed_in_thread(self):
+        """True if ``run`` was called on a thread of the pool."""
+        return self.command.in_thread and not self.has(EV_FROM_CACHE)
+
+    @property
+    def number_collapsed(self):
+        """How many requests of a collapser this batch answers; 0 for any other command."""
+        return self.command.number_collapsed
+
+    @property
+    def collapser_key(self):
+        """The key of the collapser that made this batch, or None."""
+        return None if self.command.note_book is None else self.command.note_book.get("collapser_key")
+
+    def __eq__(self, other):
+        return isinstance(other, Execution) and (<Execution>other).command is self.command
+
+    def __hash__(self):
+        return hash((Execution, id(self.command)))
+
+    def __repr__(self):
+        names = ", ".join([event.name for event in self.events]) or "in flight"
+        return f"<Execution of {self.command_key!r}: {names}>"
+
+
+def mark_collapsed(CommandLife command not None, str collapser_key not None, int64_t size):
+    """Tell a batch command, before it is executed, how many requests of which collapser it answers."""
+    if command.note_book is None:
+        command.note_book = {}
+    command.note_book["collapser_key"] = collapser_key
+    command.number_collapsed = size
+
+
+def binding_of(CommandLife command not None):
+    """The binding of this instance (a dynamic key's own one where it has one)."""
+    return command.binding
