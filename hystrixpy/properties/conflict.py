@@ -25,9 +25,12 @@ def warn_of_conflict(
     second: str,
     ignored: Properties | None,
     *,
-    stacklevel: int = 2,
+    stacklevel: int = 1,
 ) -> None:
-    """Warn, naming both classes and what differs, if what they gave in code is not the same."""
+    """Warn, naming both classes and what differs, if what they gave in code is not the same.
+
+    ``stacklevel`` 1 points at the caller of this function, as in :func:`warnings.warn`.
+    """
     ours = {} if holds is None else holds.given
     theirs = {} if ignored is None else ignored.given
     differing = [name for name in sorted({*ours, *theirs}) if _said(ours, name) != _said(theirs, name)]

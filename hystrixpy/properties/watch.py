@@ -108,10 +108,15 @@ def _kernel_looks(paths: tuple[str, ...], stop: threading.Event) -> Iterator[Non
     """
     from watchfiles import watch
 
-    places = {os.path.dirname(path) for each in paths for path in (each, os.path.realpath(each))}
+    folders = {os.path.dirname(path) for each in paths for path in (each, os.path.realpath(each))}
     yield
-    events = watch(*places, stop_event=stop, recursive=False, rust_timeout=1000, yield_on_timeout=True, debounce=50)
-    for _ in events:
-        yield
-        if not stop.wait(0.05):
+    try:
+        for _ in watch(
+            *folders, stop_event=stop, recursive=False, rust_timeout=1000, yield_on_timeout=True, debounce=50
+        ):
             yield
+            if not stop.wait(0.05):
+                yield
+    except (OSError, RuntimeError) as error:  # no inotify handles left, a folder that is gone
+        logger.warning("the kernel does not watch the configuration (%s); looking every %s s", error, INTERVAL)
+        yield from _polls(stop)

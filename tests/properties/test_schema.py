@@ -125,9 +125,7 @@ def test_over_lays_given_values_above_lower_ones():
 
 def test_an_unknown_name_names_the_nearest():
     """A typing error is answered with the name that was meant."""
-    with pytest.raises(
-        PropertyError, match=r"CommandProperties has no property 'timout'; did you mean 'timeout'\?"
-    ):
+    with pytest.raises(PropertyError, match=r"CommandProperties has no property 'timout'; did you mean 'timeout'\?"):
         CommandProperties(timout=1.0)
     with pytest.raises(PropertyError, match="valid are cache_enabled, delay, max_batch_size"):
         CollapserProperties(xyzzy=1)
@@ -140,9 +138,7 @@ def test_positional_arguments_are_refused():
 
 
 FLAGS = [
-    pytest.param(cls, row.name, id=f"{cls.section}.{row.name}")
-    for cls, row in ROWS
-    if isinstance(row.default, bool)
+    pytest.param(cls, row.name, id=f"{cls.section}.{row.name}") for cls, row in ROWS if isinstance(row.default, bool)
 ]
 NUMBERS = [
     pytest.param(cls, row.name, id=f"{cls.section}.{row.name}")

@@ -71,7 +71,9 @@ def read_file(path: str) -> FileReading:
     except (OSError, ValueError) as error:
         return FileReading(path, (), rank, _broken(path, _unreadable(error)))
     if len(data) > LARGEST:
-        return FileReading(path, signed, rank, _broken(path, f"more than the {LARGEST} bytes a configuration may have"))
+        return FileReading(
+            path, signed, rank, _broken(path, f"larger than {LARGEST} bytes, the most a configuration may have")
+        )
     return FileReading(path, signed, rank, parse(data, path))
 
 

@@ -31,6 +31,8 @@ def walk(reading: Reading, mapping: object, where: Where, add: Callable[[str, st
         reading.fault(where(), f"{shown(mapping)}: must be a mapping of {', '.join(SECTIONS)}")
         return
     for section, keys in mapping.items():
+        if reading.full:
+            return
         if section not in SECTIONS:
             reading.fault(where(section), unknown("no section", str(section), SECTIONS))
         elif not isinstance(keys, Mapping):

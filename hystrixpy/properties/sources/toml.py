@@ -21,6 +21,8 @@ _NAMES = rf"{_NAME}(?:[ \t]*\.[ \t]*{_NAME})*"
 _HEADER = re.compile(rf"[ \t]*\[\[?[ \t]*({_NAMES})[ \t]*\]")
 _ASSIGNMENT = re.compile(rf"[ \t]*({_NAMES})[ \t]*=")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
+_LONGEST = 2000
+_LONG = re.compile(rf"[^\n]{{{_LONGEST + 1}}}")
 _DEPTH = 3  # section, key, property
 _AT = re.compile(r"at line (\d+)")
 
@@ -30,6 +32,10 @@ Path = tuple[str, ...]
 def read_toml(text: str, file: str) -> Reading:
     """What a TOML text says; a text that is no TOML is one fault."""
     reading = Reading()
+    long = _LONG.search(text)
+    if long:  # tomllib takes minutes for a dotted name of half a million parts
+        reading.fault(_line_at(file, text, long.start()), f"a line longer than {_LONGEST} characters")
+        return reading
     try:
         tree = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
@@ -57,13 +63,17 @@ def _may_be_off(section: str, name: str) -> bool:
         return False
 
 
+def _line_at(file: str, text: str, position: int) -> str:
+    return f"{file}, line {text.count(chr(10), 0, position) + 1}"
+
+
 def _position(file: str, text: str, error: Exception) -> str:
     """File and line of a syntax error, as far as tomllib tells it."""
     found = _AT.search(str(error))
     if found:
         return f"{file}, line {found[1]}"
     if "end of document" in str(error):
-        return f"{file}, line {text.count(chr(10)) + 1}"
+        return _line_at(file, text, len(text))
     return file
 
 
