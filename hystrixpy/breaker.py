@@ -1,7 +1,7 @@
-"""The circuit breaker. It decides in ``src_ext/hystrixpy/_native/breaker.pyx``: ``breaker_admit``, ``breaker_settle``.
+"""The circuit breaker. It decides in ``src_ext/hystrixpy/_native/decision.pyx``: ``breaker_admit``, ``breaker_settle``.
 
-Those two are the calls around guarded work; the class below is their Python face, and a command's circuit
-uses the same two. ``CircuitBreaker.counting`` is in ``counting.pyx`` beside it.
+Those two are the calls around guarded work, of a command's circuit too. The class below is their Python face
+(``breaker.pyx`` beside it); ``CircuitBreaker.counting`` has another rule of when to open (``counting.pyx``).
 """
 
 from hystrixpy._native.breaker import CircuitBreaker

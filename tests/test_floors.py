@@ -30,9 +30,11 @@ PARTS = 3
 """The floor whose inhabitants do not know each other."""
 
 NATIVE_FLOORS = (
-    ("atomics", "clock", "arguments", "daemon", "guarding", "herald", "parking", "wording"),
+    ("atomics", "clock", "arguments", "daemon", "entered", "guarding", "herald", "parking", "word", "wording"),
     ("window", "permits", "scope"),
-    ("histogram", "breaker", "counting", "crew"),
+    ("histogram", "decision", "crew"),
+    ("refusal", "explain"),
+    ("breaker", "counting"),
     ("pool", "timer", "threadpool"),
     ("circuit",),
     ("execution",),

@@ -1,23 +1,19 @@
-"""The breaker's decision, and its Python face.
-
-`breaker_admit` and `breaker_settle` are the two calls around guarded work; everything else here is a
-question, or a piece of these two. How the words are laid out is told in breaker.pxd.
-"""
+"""The breaker's Python face. It decides in decision.pyx."""
 
 import functools
 import logging
 
-from cpython.contextvars cimport PyContextVar_Get, PyContextVar_New, PyContextVar_Set
 from cpython.exc cimport PyErr_Fetch, PyErr_GivenExceptionMatches, PyErr_Occurred, PyErr_Restore, PyErr_SetObject
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t
 
-from hystrixpy._native.atomics cimport hx_add, hx_cas, hx_icas, hx_iload, hx_load, hx_load_acquire
 from hystrixpy._native.clock cimport now_ns
+from hystrixpy._native.entered cimport pop, push
+from hystrixpy._native.explain cimport forced_sentence, log_transition, state_sentence
 from hystrixpy._native.herald cimport Herald
-from hystrixpy._native.window cimport Spot, health_add, health_sum, shape_at, spot_at
-from hystrixpy._native.wording cimport counts_text, refusal_text, seconds_text
+from hystrixpy._native.refusal cimport health_reason, refused
+from hystrixpy._native.window cimport shape_at
 
 from hystrixpy._native import arguments, guarding
 from hystrixpy.errors import BadRequestError, CircuitOpenError
@@ -27,370 +23,18 @@ from hystrixpy.types import HealthCounts
 cdef extern from *:
     """
     #define hx_own(result) (result)
-    #define hx_new_exception(cls, args) (((PyTypeObject *)PyExc_BaseException)->tp_new((PyTypeObject *)(cls), (args), NULL))
     """
     # A call whose NULL Cython does not look at, and the way to let it go on as the exception that it is. `try` and
     # `raise` would enter the same line into the traceback three times, at the price of raising it.
     PyObject *plain_call "PyObject_Call"(object fn, object args, PyObject *kwargs)
     object own "hx_own"(PyObject *result)
-    object new_exception "hx_new_exception"(object cls, object args)
     bint PyCoro_CheckExact(object o)
 
-cdef object REFUSAL = CircuitOpenError
+cdef object CIRCUIT_OPEN = CircuitOpenError
 cdef object BAD_REQUEST = BadRequestError
 cdef object ANY_EXCEPTION = Exception
 cdef object LOGGER = logging.getLogger("hystrixpy")
-cdef object ENTERED = PyContextVar_New("hystrixpy breakers entered", NULL)
 cdef tuple STATES = (CircuitState.CLOSED, CircuitState.OPEN, CircuitState.HALF_OPEN)
-cdef tuple WORDS = ("closed", "open", "half-open")
-
-cdef enum:
-    GENERATIONS = 0xFFFF        # mask
-    TRIALS_MAX = 0xFFFFFF       # also: a successes threshold beyond it is this
-    MICROSECOND = 1_000
-
-cdef uint64_t TIMES = (<uint64_t>1 << 46) - 1           # mask
-cdef uint64_t SLACK = <uint64_t>1 << 42                 # us, 50 days: a time this little ahead of now is a late reader's now
-cdef int64_t SHORTEST_LEASE = 1_000_000_000             # ns, of a trial when the sleep window is 0
-
-
-# ---- the word ----
-
-cdef inline uint64_t make_word(int state, uint32_t generation, int64_t now) noexcept nogil:
-    return (<uint64_t>state << 62 | <uint64_t>(generation & GENERATIONS) << 46
-            | (<uint64_t>(now // MICROSECOND) & TIMES))
-
-
-cdef int word_state(uint64_t word) noexcept nogil:
-    return <int>(word >> 62)
-
-
-cdef uint32_t word_generation(uint64_t word) noexcept nogil:
-    return <uint32_t>(word >> 46) & GENERATIONS
-
-
-cdef int64_t word_age_ns(uint64_t word, int64_t now) noexcept nogil:
-    """Time since the word's time, both rounded down to microseconds: moving a clock by a whole sleep window ends it."""
-    cdef uint64_t age = (<uint64_t>(now // MICROSECOND) - word) & TIMES
-    return 0 if age > TIMES - SLACK else <int64_t>age * MICROSECOND
-
-
-cdef bint window_over(uint64_t word, int64_t sleep_ns, int64_t now) noexcept nogil:
-    return word_age_ns(word, now) >= sleep_ns - sleep_ns % MICROSECOND
-
-
-cdef inline int64_t lease_ns(const BreakerRules *rules) noexcept nogil:
-    """After how long without news a trial is given up as lost: one sleep window.
-
-    With a sleep window of 0 that would be at once, and every caller would mint a trial.
-    """
-    return rules.sleep_ns if rules.sleep_ns > 0 else SHORTEST_LEASE
-
-
-cdef bint move(Breaker *b, uint64_t seen, int state, int64_t now, Change *change) noexcept nogil:
-    """The one place where a state is entered; False if another thread was faster."""
-    cdef uint32_t generation = (word_generation(seen) + 1) & GENERATIONS
-    if not hx_cas(&b.word, &seen, make_word(state, generation, now)):
-        return False
-    change.old = word_state(seen)
-    change.new = state
-    change.generation = generation
-    change.happened = TRANSITION if change.old != state else GENERATION_ONLY
-    if change.happened == TRANSITION:
-        hx_add(&b.transitions[state], 1)
-    return True
-
-
-# ---- trials: generation 16 | in flight 24 | successes 24 ----
-
-cdef inline uint64_t trials_of(uint64_t trials, uint32_t generation) noexcept nogil:
-    """The trials word as it counts for this generation: what another one left there is nothing."""
-    return trials if trials >> 48 == generation else <uint64_t>generation << 48
-
-
-cdef inline uint64_t in_flight(uint64_t trials) noexcept nogil:
-    return trials >> 24 & TRIALS_MAX
-
-
-cdef inline uint64_t successes(uint64_t trials) noexcept nogil:
-    return trials & TRIALS_MAX
-
-
-cdef inline bint trial_free(uint64_t trials, const BreakerRules *rules) noexcept nogil:
-    return <int64_t>in_flight(trials) < min(rules.trials, TRIALS_MAX)
-
-
-cdef inline bint is_present(const Breaker *b, uint32_t generation) noexcept nogil:
-    return word_generation(hx_load_acquire(&b.word)) == generation
-
-
-cdef bint trial_take(Breaker *b, const BreakerRules *rules, uint32_t generation) noexcept nogil:
-    cdef uint64_t seen = hx_load_acquire(&b.trials)
-    cdef uint64_t mine
-    # The generation is asked for after the trials were read: what we compare with is then no later
-    # generation's, and a thread that slept here cannot wipe out the trials of one.
-    while is_present(b, generation):
-        mine = trials_of(seen, generation)
-        if not trial_free(mine, rules):
-            return False
-        if hx_cas(&b.trials, &seen, mine + (1 << 24)):
-            return True
-    return False
-
-
-cdef uint64_t trial_return(Breaker *b, uint32_t generation, uint64_t succeeded) noexcept nogil:
-    """Give a trial back, with its success or without; how many of this generation succeeded so far."""
-    cdef uint64_t seen = hx_load_acquire(&b.trials)
-    cdef uint64_t after
-    while seen >> 48 == generation and in_flight(seen) > 0:
-        after = seen - (1 << 24)
-        if successes(seen) < TRIALS_MAX:
-            after += succeeded
-        if hx_cas(&b.trials, &seen, after):
-            return successes(after)
-    return 0
-
-
-cdef void trial_note(Breaker *b, uint64_t seen, int64_t now) noexcept nogil:
-    """Last trial admitted at: now. The generation stays, and time never goes back."""
-    cdef uint32_t generation = word_generation(seen)
-    while word_generation(seen) == generation and word_age_ns(seen, now) > 0:
-        if hx_cas(&b.word, &seen, make_word(HALF_OPEN, generation, now)):
-            return
-
-
-# ---- admit ----
-
-cdef int64_t half_open_admit(Breaker *b, const BreakerRules *rules, uint64_t word, int64_t now) noexcept nogil:
-    """A trial of this half-open generation, or REFUSED; the caller looks whether the generation still holds."""
-    cdef uint32_t generation = word_generation(word)
-    if not trial_take(b, rules, generation):
-        return REFUSED
-    trial_note(b, word, now)
-    return <int64_t>generation << 1 | 1
-
-
-cdef int64_t real_admit(Breaker *b, const BreakerRules *rules, int64_t now, Change *change) noexcept nogil:
-    cdef uint64_t word
-    cdef int64_t admission, rest
-    while True:
-        word = hx_load_acquire(&b.word)
-        if word_state(word) == CLOSED:
-            return <int64_t>word_generation(word) << 1
-        if word_state(word) == HALF_OPEN:
-            admission = half_open_admit(b, rules, word, now)
-            if not is_present(b, word_generation(word)):
-                # It ended while we took the trial: ours would be one too many. Hand it back, look again.
-                if admission != REFUSED:
-                    trial_return(b, word_generation(word), 0)
-                continue
-            if admission != REFUSED:
-                return admission
-        rest = rules.sleep_ns if word_state(word) == OPEN else lease_ns(rules)
-        if not window_over(word, rest, now) or change.happened:
-            return REFUSED
-        # The sleep window is over, or the trials are lost: a new half-open generation. One thread wins, then
-        # all compete for its trials. The winner may lose that race, somebody is the trial; it does not go
-        # round again (sleep window 0), for a call tells of one change.
-        move(b, word, HALF_OPEN, now, change)
-
-
-cdef int64_t breaker_admit(Breaker *b, const BreakerRules *rules, int64_t now, Change *change) noexcept nogil:
-    cdef uint64_t steer = hx_load(&b.steer)
-    change.happened = NOTHING
-    if steer & STEER_OPEN or (rules.force_open and rules.enabled):
-        return REFUSED
-    if steer & STEER_CLOSED or rules.force_closed or not rules.enabled:
-        return <int64_t>word_generation(hx_load_acquire(&b.word)) << 1  # no trial, whatever the state
-    return real_admit(b, rules, now, change)
-
-
-# ---- settle ----
-
-cdef void breaker_settle(Breaker *b, const BreakerRules *rules, Health *health, int64_t admission, int ended,
-                         int64_t now, Change *change) noexcept nogil:
-    cdef Spot spot = spot_at(&health.shape, now)
-    breaker_settle_at(b, rules, health, &spot, admission, ended, now, change)
-
-
-cdef void breaker_settle_at(Breaker *b, const BreakerRules *rules, Health *health, const Spot *spot, int64_t admission,
-                            int ended, int64_t now, Change *change) noexcept nogil:
-    cdef uint64_t word = hx_load_acquire(&b.word)
-    change.happened = NOTHING
-    if word_generation(word) != <uint32_t>(admission >> 1):
-        return  # given under an earlier state: decides nothing
-    if ended != ENDED_NEUTRAL:
-        health_count_at(b, health, spot, word, ended, now)
-    if admission & 1:
-        trial_settle(b, rules, word, ended, now, change)
-    elif ended != ENDED_NEUTRAL and word_state(word) == CLOSED and rules.enabled:
-        if erred_lately(b, health, now):
-            closed_decide(b, rules, health, word, now, change)
-
-
-cdef inline uint32_t health_generation(const Breaker *b, uint64_t word) noexcept nogil:
-    """Health counts belong to a CLOSED period: the present one, or the one that led to being open."""
-    return word_generation(word) if word_state(word) == CLOSED else <uint32_t>hx_load_acquire(&b.closed_generation)
-
-
-cdef void health_count(Breaker *b, Health *health, uint64_t word, int ended, int64_t now) noexcept nogil:
-    cdef Spot spot = spot_at(&health.shape, now)
-    health_count_at(b, health, &spot, word, ended, now)
-
-
-cdef inline void health_count_at(Breaker *b, Health *health, const Spot *spot, uint64_t word, int ended,
-                                 int64_t now) noexcept nogil:
-    if ended == ENDED_ERROR:
-        erred_note(b, health, now)
-    health_add(health.errors if ended == ENDED_ERROR else health.ok, spot, health_generation(b, word))
-
-
-cdef inline void erred_note(Breaker *b, const Health *health, int64_t now) noexcept nogil:
-    """There are errors in the window: noted once per bucket."""
-    cdef uint64_t seen = hx_load(&b.erred)
-    while word_age_ns(seen, now) >= health.shape.bucket_ns:
-        if hx_cas(&b.erred, &seen, make_word(CLOSED, 0, now)):
-            return
-
-
-cdef inline bint erred_lately(const Breaker *b, const Health *health, int64_t now) noexcept nogil:
-    """Without an error in the window a call that succeeds need not add the window up."""
-    return word_age_ns(hx_load(&b.erred), now) <= (health.shape.buckets + 1) * health.shape.bucket_ns
-
-
-cdef void closed_decide(Breaker *b, const BreakerRules *rules, Health *health, uint64_t word, int64_t now,
-                       Change *change) noexcept nogil:
-    """Where the breaker opens: enough calls, and enough of them errors, in the window of this CLOSED period."""
-    cdef Counts counts = counts_of(health, now, word_generation(word))
-    if <int64_t>counts.total < rules.volume_threshold:
-        return
-    if 100 * <int64_t>counts.errors >= rules.error_threshold * <int64_t>counts.total:
-        open_from(b, word, now, change)
-
-
-cdef void open_from(Breaker *b, uint64_t word, int64_t now, Change *change) noexcept nogil:
-    """CLOSED or HALF_OPEN -> OPEN, if this generation still is."""
-    cdef uint32_t generation = word_generation(word)
-    if word_state(word) == CLOSED:
-        keep_closed_generation(b, generation)  # before the word says OPEN: whoever reads that finds these counts
-    while word_generation(word) == generation:  # again if only a trial's time changed
-        if move(b, word, OPEN, now, change):
-            return
-        word = hx_load_acquire(&b.word)
-
-
-cdef void keep_closed_generation(Breaker *b, uint32_t generation) noexcept nogil:
-    """Only ever forward: a thread that slept here must not bring back an old period."""
-    cdef uint64_t seen = hx_load_acquire(&b.closed_generation)
-    while is_present(b, generation) and seen != generation:
-        if hx_cas(&b.closed_generation, &seen, generation):
-            return
-
-
-cdef void trial_settle(Breaker *b, const BreakerRules *rules, uint64_t word, int ended, int64_t now,
-                       Change *change) noexcept nogil:
-    cdef uint32_t generation = word_generation(word)
-    if ended == ENDED_ERROR:
-        open_from(b, word, now, change)
-    elif <int64_t>trial_return(b, generation, ended == ENDED_OK) >= min(rules.successes, TRIALS_MAX):
-        close_from(b, generation, now, change)
-
-
-cdef void close_from(Breaker *b, uint32_t generation, int64_t now, Change *change) noexcept nogil:
-    """HALF_OPEN -> CLOSED: health starts at zero, for it is tagged with the new generation."""
-    cdef uint64_t word = hx_load_acquire(&b.word)
-    while word_generation(word) == generation:
-        if move(b, word, CLOSED, now, change):
-            return
-        word = hx_load_acquire(&b.word)
-
-
-# ---- steering ----
-
-cdef void breaker_reset(Breaker *b, Change *change) noexcept nogil:
-    while not move(b, hx_load_acquire(&b.word), CLOSED, now_ns(), change):
-        pass
-
-
-cdef void breaker_steer(Breaker *b, uint64_t bits) noexcept nogil:
-    cdef uint64_t seen = hx_load(&b.steer)
-    while not hx_cas(&b.steer, &seen, seen | bits if bits else 0):
-        pass
-
-
-# ---- questions ----
-
-cdef inline bint forced_open(const Breaker *b, const BreakerRules *rules) noexcept nogil:
-    return hx_load(&b.steer) & STEER_OPEN or (rules.force_open and rules.enabled)
-
-
-cdef inline bint forced_closed(const Breaker *b, const BreakerRules *rules) noexcept nogil:
-    return hx_load(&b.steer) & STEER_CLOSED or rules.force_closed or not rules.enabled
-
-
-cdef int breaker_state(const Breaker *b) noexcept nogil:
-    return word_state(hx_load_acquire(&b.word))
-
-
-cdef bint breaker_is_open(const Breaker *b, const BreakerRules *rules) noexcept nogil:
-    if forced_open(b, rules):
-        return True
-    return not forced_closed(b, rules) and breaker_state(b) != CLOSED
-
-
-cdef int64_t breaker_retry_ns(const Breaker *b, const BreakerRules *rules, int64_t now) noexcept nogil:
-    cdef uint64_t word = hx_load_acquire(&b.word)
-    cdef int64_t rest = rules.sleep_ns
-    if forced_open(b, rules):
-        return -1
-    if word_state(word) == CLOSED or forced_closed(b, rules):
-        return 0
-    if word_state(word) == HALF_OPEN:
-        if trial_free(trials_of(hx_load_acquire(&b.trials), word_generation(word)), rules):
-            return 0
-        rest = lease_ns(rules)
-    return 0 if window_over(word, rest, now) else rest - word_age_ns(word, now)
-
-
-cdef bint breaker_allows(const Breaker *b, const BreakerRules *rules, int64_t now) noexcept nogil:
-    return breaker_retry_ns(b, rules, now) == 0
-
-
-cdef Counts counts_of(const Health *health, int64_t now, uint32_t generation) noexcept nogil:
-    cdef Counts counts
-    counts.errors = health_sum(health.errors, &health.shape, now, generation)
-    counts.total = counts.errors + health_sum(health.ok, &health.shape, now, generation)
-    return counts
-
-
-cdef Counts breaker_health(const Breaker *b, const Health *health, int64_t now) noexcept nogil:
-    return counts_of(health, now, health_generation(b, hx_load_acquire(&b.word)))
-
-
-# ---- refusal ----
-
-cdef object refused(str name, const Breaker *b, const BreakerRules *rules, str reason, int64_t now):
-    cdef int64_t retry = breaker_retry_ns(b, rules, now)
-    text = refusal_text(name, retry < 0, breaker_state(b) == HALF_OPEN, reason, retry)
-    error = new_exception(REFUSAL, (text,))  # its __init__ takes keywords: that costs more than all the rest
-    error.__dict__ = {"command_key": name, "retry_after": retry / <double>1e9 if retry >= 0 else None}
-    return error
-
-
-cdef object open_error(str name, const Breaker *b, const BreakerRules *rules, const Health *health, int64_t now):
-    cdef Counts counts = breaker_health(b, health, now)
-    cdef int64_t window = health.shape.bucket_ns * health.shape.buckets
-    return refused(name, b, rules, counts_text(counts.total, counts.errors, window, rules.error_threshold), now)
-
-
-# ---- the Python face ----
-
-cdef class Entry:
-    """One `with breaker:` that is not left yet. The entries of a context form a chain, the innermost first."""
-    cdef CircuitBreaker breaker
-    cdef int64_t admission
-    cdef Entry below
-    cdef int64_t left               # 1 once settled: a task that inherited the chain must not settle it again
 
 
 cdef class CircuitBreaker:
@@ -467,7 +111,10 @@ cdef class CircuitBreaker:
                 self.herald.end()
 
     cdef object deliver(self, int old, int new):
-        log_transition(self, old, new)
+        cdef BreakerRules rules
+        cdef int64_t now = now_ns()
+        self.rules_now(&rules)
+        log_transition(self.name, self.b, &rules, old, new, self.reason(now), now)
         if self.on_transition is None:
             return
         try:
@@ -492,9 +139,8 @@ cdef class CircuitBreaker:
 
     cdef str reason(self, int64_t now):
         cdef BreakerRules rules
-        cdef Counts counts = breaker_health(self.b, &self.health_cells, now)
         self.rules_now(&rules)
-        return counts_text(counts.total, counts.errors, self.window_ns(), rules.error_threshold)
+        return health_reason(self.b, &rules, &self.health_cells, now)
 
     # -- the two calls around guarded work --
 
@@ -554,7 +200,7 @@ cdef class CircuitBreaker:
         cdef int64_t admission = self.enter()
         cdef PyObject *result
         if admission == REFUSED:
-            PyErr_SetObject(REFUSAL, self.refusal())
+            PyErr_SetObject(CIRCUIT_OPEN, self.refusal())
             return NULL
         result = plain_call(fn, args, <PyObject *>kwargs)
         if result is NULL:
@@ -645,26 +291,13 @@ cdef class CircuitBreaker:
         cdef BreakerRules rules
         cdef int64_t now = now_ns()
         self.rules_now(&rules)
-        return " ".join(sentence for sentence in (self.explain_state(&rules, now), explain_forced(self.b, &rules)) if sentence)
+        return f"{self.explain_state(&rules, now)} {forced_sentence(self.b, &rules)}".rstrip()
 
     cdef str explain_state(self, const BreakerRules *rules, int64_t now):
-        cdef uint64_t word = hx_load_acquire(&self.b.word)
-        cdef str head = f"circuit {self.name!r} is {WORDS[word_state(word)]}"
-        cdef str rest = seconds_text(breaker_retry_ns(self.b, rules, now))
-        if word_state(word) == CLOSED:
-            since = f" since {seconds_text(word_age_ns(word, now))}" if self.b.transitions[CLOSED] else " and never was open"
-            return f"{head}{since}: {self.reason(now)}; {self.opens_when(rules)}."
-        if word_state(word) == OPEN:
-            return f"{head} since {seconds_text(word_age_ns(word, now))}: {self.reason(now)}; {next_trial(self.b, rules, now)}."
-        trials = trials_of(hx_load_acquire(&self.b.trials), word_generation(word))
-        return (f"{head}, last trial {seconds_text(word_age_ns(word, now))} ago: {in_flight(trials)} of {rules.trials} trials "
-                f"running, {successes(trials)} of {rules.successes} successes; {self.reason(now)}; {next_trial(self.b, rules, now)}.")
+        return state_sentence(self.name, self.b, rules, self.reason(now), self.opens_when(rules), now)
 
     cdef str opens_when(self, const BreakerRules *rules):
         return f"it opens at {rules.error_threshold}% of at least {rules.volume_threshold} calls"
-
-    cdef int64_t window_ns(self):
-        return self.health_cells.shape.bucket_ns * self.health_cells.shape.buckets
 
     def __repr__(self):
         return f"<{type(self).__name__} {self.name!r}: {self.state}>"
@@ -700,74 +333,3 @@ cdef object guarded(CircuitBreaker breaker, object fn):
     def guarded(*args, **kwargs):
         return own(breaker.guard(fn, args, kwargs))
     return guarded
-
-
-# ---- `with breaker:` ----
-# One breaker is entered by many threads and tasks at once, and may be entered again inside. What was admitted is
-# therefore kept with the context (of the thread, of the task), innermost first.
-
-cdef object push(CircuitBreaker breaker, int64_t admission):
-    cdef Entry entry = Entry.__new__(Entry)
-    entry.breaker = breaker
-    entry.admission = admission
-    entry.below = innermost()
-    PyContextVar_Set(ENTERED, entry)
-
-
-cdef inline Entry innermost():
-    cdef PyObject *found = NULL
-    PyContextVar_Get(ENTERED, NULL, &found)
-    return <Entry>own(found) if found is not NULL else None
-
-
-cdef int64_t pop(CircuitBreaker breaker) except -1:
-    cdef Entry top = innermost()
-    cdef Entry entry = top
-    while entry is not None and not (entry.breaker is breaker and claim(entry)):
-        entry = entry.below
-    if entry is None:
-        raise RuntimeError(f"circuit breaker {breaker.name!r} is left in another context than it was entered in "
-                           "(another task or thread), so the result cannot be counted; use call() or acall() there")
-    while top is not None and hx_iload(&top.left):
-        top = top.below
-    PyContextVar_Set(ENTERED, top)
-    return entry.admission
-
-
-cdef inline bint claim(Entry entry) noexcept:
-    cdef int64_t no = 0
-    return hx_icas(&entry.left, &no, 1)
-
-
-# ---- words ----
-
-cdef str next_trial(const Breaker *b, const BreakerRules *rules, int64_t now):
-    cdef int64_t retry = breaker_retry_ns(b, rules, now)
-    if retry < 0:
-        return "no trial while it is forced open"
-    return f"next trial in {seconds_text(retry)}" if retry else "the next call is a trial"
-
-
-cdef str explain_forced(const Breaker *b, const BreakerRules *rules):
-    if hx_load(&b.steer) & STEER_OPEN:
-        return "Forced open by hand: no call is admitted until unforce()."
-    if rules.enabled and rules.force_open:
-        return "Forced open by property breaker_force_open: no call is admitted."
-    if hx_load(&b.steer) & STEER_CLOSED:
-        return "Forced closed by hand: every call is admitted until unforce()."
-    if not rules.enabled:
-        return "Disabled by property breaker_enabled: every call is admitted and it does not open."
-    return "Forced closed by property breaker_force_closed: every call is admitted." if rules.force_closed else ""
-
-
-cdef object log_transition(CircuitBreaker breaker, int old, int new):
-    cdef int64_t now = now_ns()
-    cdef BreakerRules rules
-    breaker.rules_now(&rules)
-    if new == OPEN:
-        again = " again, a trial failed" if old == HALF_OPEN else ""
-        LOGGER.warning("circuit %r opened%s: %s; %s", breaker.name, again, breaker.reason(now), next_trial(breaker.b, &rules, now))
-    elif new == HALF_OPEN:
-        LOGGER.info("circuit %r is half-open: up to %d call(s) at a time are let through as trials", breaker.name, rules.trials)
-    else:
-        LOGGER.info("circuit %r closed: calls go through again", breaker.name)

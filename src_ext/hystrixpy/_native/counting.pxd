@@ -1,4 +1,4 @@
-"""A breaker that counts errors instead of percentages: eapache/go-resiliency's, on the words of breaker.pxd.
+"""A breaker that counts errors instead of percentages: eapache/go-resiliency's, on the words of decision.pxd.
 
 What differs is only when CLOSED opens. Errors add up as long as no gap between two of them is longer than the
 timeout; such a run of errors has a number. Two words, changed one after the other: `latest` says which run the last
@@ -8,11 +8,12 @@ joins or begins a run (that orders it), then counts for it.
 
 from libc.stdint cimport int64_t, uint64_t
 
-from hystrixpy._native.breaker cimport Change, CircuitBreaker
+from hystrixpy._native.breaker cimport CircuitBreaker
+from hystrixpy._native.decision cimport Change
 
 
 cdef class CountingBreaker(CircuitBreaker):
-    cdef uint64_t latest            # run number 16 | time 46, as in breaker.pxd
+    cdef uint64_t latest            # run number 16 | time 46, as in word.pxd
     cdef uint64_t run               # generation 16 | run number 16 | errors 32
     cdef uint64_t threshold
     cdef uint64_t join_run(self, int64_t now) noexcept

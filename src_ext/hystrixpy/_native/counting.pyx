@@ -3,39 +3,25 @@
 from libc.stdint cimport int64_t, uint64_t
 
 from hystrixpy._native.atomics cimport hx_cas, hx_load_acquire
-from hystrixpy._native.breaker cimport (
-    CLOSED,
-    ENDED_ERROR,
-    ENDED_NEUTRAL,
-    HALF_OPEN,
-    NOTHING,
-    OPEN,
-    BreakerRules,
-    Change,
-    CircuitBreaker,
-    health_count,
-    open_from,
-    trial_settle,
-    window_over,
-    word_age_ns,
-    word_generation,
-    word_state,
-)
+from hystrixpy._native.breaker cimport CircuitBreaker
 from hystrixpy._native.clock cimport now_ns
+from hystrixpy._native.decision cimport (
+    CLOSED, ENDED_ERROR, ENDED_NEUTRAL, HALF_OPEN, NOTHING, OPEN, BreakerRules, Change, health_count, open_from,
+    trial_settle,
+)
+from hystrixpy._native.word cimport MICROSECOND, window_over, word_age_ns, word_generation, word_state, word_time
 from hystrixpy._native.wording cimport span_text
 
 from hystrixpy._native import arguments
 
 cdef enum:
-    MICROSECOND = 1_000
     NUMBERS = 0xFFFF                # mask of a run's number
 
-cdef uint64_t TIMES = (<uint64_t>1 << 46) - 1
 cdef uint64_t ERRORS_MAX = 0xFFFFFFFF
 
 
 cdef inline uint64_t at(uint64_t number, int64_t now) noexcept nogil:
-    return (number & NUMBERS) << 46 | (<uint64_t>(now // MICROSECOND) & TIMES)
+    return (number & NUMBERS) << 46 | word_time(now)
 
 
 cdef inline bint is_earlier(uint64_t number, uint64_t than) noexcept nogil:
