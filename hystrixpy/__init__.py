@@ -6,6 +6,7 @@ The floors, lowest first; a module imports from lower floors only (tests/test_fl
 testing, cli.
 """
 
+import hystrixpy.telemetry  # noqa: F401 - connects itself to the registry
 from hystrixpy._native.drive import CommandFuture
 from hystrixpy._native.execution import Execution, current_command, deadline, is_abandoned
 from hystrixpy._native.histogram import LatencyHistogram, LatencySnapshot
@@ -36,6 +37,7 @@ from hystrixpy.errors import (
     ThreadPoolRejectedError,
 )
 from hystrixpy.events import CircuitState, EventType
+from hystrixpy.hooks import CommandHook, add_hook, add_listener, remove_hook, remove_listener
 from hystrixpy.metrics import CommandMetrics
 from hystrixpy.properties import (
     CollapserProperties,
@@ -68,6 +70,7 @@ __all__ = [
     "Command",
     "CommandFailedError",
     "CommandFuture",
+    "CommandHook",
     "CommandInterrupted",
     "CommandMetrics",
     "CommandProperties",
@@ -95,6 +98,8 @@ __all__ = [
     "ThreadPool",
     "ThreadPoolProperties",
     "ThreadPoolRejectedError",
+    "add_hook",
+    "add_listener",
     "cache_remove",
     "circuit_breaker",
     "clear_cache",
@@ -107,6 +112,8 @@ __all__ = [
     "explain_properties",
     "is_abandoned",
     "metrics",
+    "remove_hook",
+    "remove_listener",
     "reset",
     "shutdown",
     "thread_pool",

@@ -18,6 +18,7 @@ from hystrixpy._native import drive, execution
 from hystrixpy._native.circuit import Circuit, Settings
 from hystrixpy._native.threadpool import ThreadPool
 from hystrixpy.errors import PropertyError
+from hystrixpy.hooks import chain, listeners, watch
 from hystrixpy.metrics import CommandMetrics
 from hystrixpy.properties.conflict import warn_of_conflict
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Retired",
+    "RetiredPool",
     "circuit",
     "circuit_breaker",
     "circuits",
@@ -38,6 +40,7 @@ __all__ = [
     "declare_later",
     "explain_properties",
     "find_collapser_code",
+    "frozen",
     "metrics",
     "on_circuit",
     "on_first_use",
@@ -45,6 +48,7 @@ __all__ = [
     "on_shutdown",
     "reset",
     "retired",
+    "retired_pools",
     "shutdown",
     "thread_pool",
     "thread_pool_keys",
@@ -58,13 +62,22 @@ _ASYNC_DEFAULTS = {"max_concurrent": 100, "isolation": "semaphore"}
 
 
 class Retired(NamedTuple):
-    """What the circuits of one key that a ``reset()`` tore down had counted, added up."""
+    """What the circuits of one key and group that a ``reset()`` tore down had counted, added up."""
 
+    key: str
     group: str
     events: tuple[int, ...]
     transitions: tuple[int, ...]
     latency: tuple[int, ...]
     total_latency: tuple[int, ...]
+
+
+class RetiredPool(NamedTuple):
+    """The same for the thread pools of one key."""
+
+    key: str
+    completed: int
+    rejected: int
 
 
 class _Claim(NamedTuple):
@@ -89,7 +102,8 @@ class _State:
 
 _lock = threading.RLock()
 _state = _State()
-_retired: dict[str, Retired] = {}
+_retired: dict[tuple[str, str], Retired] = {}
+_retired_pools: dict[str, RetiredPool] = {}
 _declared: dict[str, weakref.ref[Binding]] = {}
 _undeclared: list[weakref.ref[Any]] = []
 _circuit_callbacks: list[Callable[[Circuit], object]] = []
@@ -105,24 +119,27 @@ def _find_circuit(binding: Binding) -> Circuit:
     """The circuit of a binding, made if it is the first of its key; called by native code."""
     with _lock:
         found = _state.circuits.get(binding.key)
+        first = not _state.circuits
         if found is None:
-            return _new_circuit(binding)
-        _check_claim(binding)
-    return found
-
-
-def _new_circuit(binding: Binding) -> Circuit:
-    first = not _state.circuits
-    _claim_pool(binding)
-    claim = _Claim(binding.owner, binding.code, binding.is_async)
-    made = Circuit(binding.key, binding.group, binding.thread_pool, _settings(binding.key, claim))
-    _state.claims[binding.key] = claim
-    _state.circuits[binding.key] = made
+            made = _new_circuit(binding)
+        else:
+            _check_claim(binding)
+            return found
+    # Outside the lock: these take locks of OpenTelemetry, under which it asks us for numbers.
     for callback in _circuit_callbacks:
         callback(made)
     if first:
         for use in _first_use_callbacks:
             use()
+    return made
+
+
+def _new_circuit(binding: Binding) -> Circuit:
+    _claim_pool(binding)
+    claim = _Claim(binding.owner, binding.code, binding.is_async)
+    made = Circuit(binding.key, binding.group, binding.thread_pool, _settings(binding.key, claim))
+    _state.claims[binding.key] = claim
+    _state.circuits[binding.key] = made
     return made
 
 
@@ -228,10 +245,21 @@ def thread_pools() -> list[ThreadPool]:
         return list(_state.pools.values())
 
 
-def retired() -> dict[str, Retired]:
-    """By key: what circuits torn down by ``reset()`` had counted. Exported sums go on from there."""
+def frozen() -> threading.RLock:
+    """A lock: while it is held no circuit or pool is made or torn down. Only to read numbers under it."""
+    return _lock
+
+
+def retired() -> list[Retired]:
+    """What circuits torn down by ``reset()`` had counted. Exported sums go on from there."""
     with _lock:
-        return dict(_retired)
+        return list(_retired.values())
+
+
+def retired_pools() -> list[RetiredPool]:
+    """The same for thread pools."""
+    with _lock:
+        return list(_retired_pools.values())
 
 
 def command_keys() -> tuple[str, ...]:
@@ -417,6 +445,8 @@ def reset(timeout: float | None = None) -> None:
         old, _state = _state, _State()
         for each in old.circuits.values():
             _retire(each)
+        for pool in old.pools.values():
+            _retire_pool(pool)
         execution.new_epoch()
     for callback in (*_shutdown_callbacks, *_reset_callbacks):
         callback()
@@ -442,12 +472,19 @@ def _stop(pools: Iterable[ThreadPool], *, wait: bool, timeout: float | None) -> 
 
 
 def _retire(each: Circuit) -> None:
-    """Add the counts of a circuit that goes to those of its key that went before."""
-    before = _retired.get(each.key)
+    """Add the counts of a circuit that goes to those of its key and group that went before."""
+    before = _retired.get((each.key, each.group))
     counts = (each.cumulative_all(), each.transitions, each.latency_cumulative(), each.total_latency_cumulative())
     if before is not None:
-        counts = tuple(map(_added, before[1:], counts))  # type: ignore[assignment]
-    _retired[each.key] = Retired(each.group, *counts)
+        counts = tuple(map(_added, before[2:], counts))  # type: ignore[assignment]
+    _retired[each.key, each.group] = Retired(each.key, each.group, *counts)
+
+
+def _retire_pool(pool: ThreadPool) -> None:
+    before = _retired_pools.get(pool.key, RetiredPool(pool.key, 0, 0))
+    _retired_pools[pool.key] = RetiredPool(
+        pool.key, before.completed + pool.completed, before.rejected + pool.rejected
+    )
 
 
 def _added(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
@@ -464,6 +501,8 @@ def _after_fork_in_child() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)
-execution.install(resolve=_find_circuit)
-drive.install(pool_for=_pool_for)
+execution.install(resolve=_find_circuit, on_event=listeners.tell_event, watch=watch.watch_for)
+drive.install(pool_for=_pool_for, on_abandoned=listeners.tell_abandoned)
 properties.on_change(_reapply)
+on_reset(chain.reset_hooks)
+on_reset(listeners.reset_listeners)

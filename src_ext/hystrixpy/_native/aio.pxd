@@ -19,6 +19,8 @@ cdef class AioCommand(CommandLife):
     cdef object fire(self)
     cdef bint cancelled_outside(self) except -1
     cdef int ended(self, object error) except -1
+    cdef object watched_value(self, object value)
+    cdef void fallback_over(self) noexcept
 
 
 cdef class LimitQueue:

@@ -75,6 +75,8 @@ cdef class AioCommand(CommandLife):
         try:
             if self.deadline >= 0:
                 self.watch()
+            if self.watcher is not None:
+                self.watcher.run_starts(self, False)
             value = await called(self.call_run())
         except BaseException as error:
             self.ended(error)
@@ -83,7 +85,7 @@ cdef class AioCommand(CommandLife):
             self.ended(None)
         left(place, self)
         if self.cause == EV_SUCCESS:
-            return value
+            return value if self.watcher is None else self.watched_value(value)
         return await self._recover()
 
     async def _recover(self):
@@ -92,13 +94,18 @@ cdef class AioCommand(CommandLife):
             place = enter_context(self, self.outer_deadline)
             self.in_task = self.fallback_frame.active = True
             try:
+                if self.watcher is not None:
+                    self.watcher.fallback_starts(self)
                 value = called(self.call_fallback())
                 if isawaitable(value):
                     value = await value
             except BaseException as error:
+                self.fallback_over()
                 self.fallback_raised(error)
             else:
+                self.fallback_over()
                 self.fallback_returned()
+                value = self.fallback_emitted(value)
             self.fallback_frame.active = False
             left(place, self)
             if self.fallback_error is None:
@@ -112,6 +119,8 @@ cdef class AioCommand(CommandLife):
         cdef bint fired = self.unwinding
         cdef bint outside = fired and self.cancelled_outside()
         self.unwatch()
+        if self.watcher is not None:
+            self.watcher.run_over()
         if fired and not (outside and error is not None) and (
             error is None or isinstance(error, (Exception, CancelledError))
         ):
@@ -121,6 +130,15 @@ cdef class AioCommand(CommandLife):
         else:
             self.settle_raised(error)
         return 0
+
+    cdef object watched_value(self, object value):
+        value = self.emitted(value)
+        self.end_watch()
+        return value
+
+    cdef void fallback_over(self) noexcept:
+        if self.watcher is not None:
+            self.watcher.fallback_over()
 
     cdef bint cancelled_outside(self) except -1:
         """Take our own cancellation of the task back; whether somebody else wants it cancelled, too."""

@@ -16,6 +16,7 @@ cdef class SyncCommand(CommandLife):
 
     cdef object run_inline(self)
     cdef bint attempt_inline(self) except -1      # True: self.result holds the value
+    cdef object watched_value(self, object value)
     cdef object recover_from(self, object error)
     cdef object run_on_pool(self)
     cdef bint is_attended(self) noexcept

@@ -14,7 +14,7 @@ from hystrixpy._native.circuit cimport EV_FALLBACK_SUCCESS, EV_POOL_REJECTED, EV
 from hystrixpy._native.clock cimport real_ns
 from hystrixpy._native.execution cimport (
     BY_CANCEL, BY_LIMIT, BY_RUN, INTERRUPTIBLE, INTERRUPT_SETTING, NOBODY, NOT_RUNNING, CommandLife,
-    Place, enter_context, leave_context, pop_frame, push_frame,
+    Place, enter_context, leave_context, pop_frame, push_frame, taken_error,
 )
 from hystrixpy._native.crew cimport ACCEPTED, POOL_CLOSED, WORK_LEFT, WORK_RUNNING
 from hystrixpy._native.pool cimport Pool, Work, fallback_pool
@@ -52,14 +52,6 @@ def install(*, pool_for=None, on_abandoned=None):
         abandoned_sink = on_abandoned
 
 
-cdef object taken_error():
-    """The exception that call_run or call_fallback left, as an object."""
-    cdef PyObject *error = hx_take_error()
-    cdef object result = <object>error
-    Py_DECREF(result)
-    return result
-
-
 cdef object owned(PyObject *value):
     """Take over the reference that call_run or call_fallback gave."""
     cdef object result = <object>value
@@ -95,14 +87,19 @@ cdef class SyncCommand(CommandLife):
             return self.recover()
         self.ran = True
         push_frame(&self.run_frame, self, self.deadline)
-        value = self.call_run()
+        value = self.guarded_run()
         if value == NULL:
             return self.recover_from(taken_error())
         pop_frame(&self.run_frame)
         if self.settle_value() == EV_SUCCESS:
-            return owned(value)
+            return owned(value) if self.watcher is None else self.watched_value(owned(value))
         Py_DECREF(<object>value)
         return self.recover()
+
+    cdef object watched_value(self, object value):
+        value = self.emitted(value)
+        self.end_watch()
+        return value
 
     cdef object recover_from(self, object error):
         pop_frame(&self.run_frame)
@@ -114,27 +111,30 @@ cdef class SyncCommand(CommandLife):
         cdef object error
         if self.fallback_due():
             push_frame(&self.fallback_frame, self, self.outer_deadline)
-            value = self.call_fallback()
+            value = self.guarded_fallback()
             error = taken_error() if value == NULL else None
             pop_frame(&self.fallback_frame)
             if value != NULL:
                 self.fallback_returned()
+                result = self.fallback_emitted(owned(value))
                 self.finish()
-                return owned(value)
+                return result
             self.fallback_raised(error)
         self.finish()
         raise self.final_error()
 
     cdef object run_on_pool(self):
         cdef bint done = False
+        cdef bint taken
         if not self.admit() or not self.prepare():
             return self.recover()
         try:
-            if not self.submit_attended(&done):
-                return self.recover()
+            taken = self.submit_attended(&done)
         except BaseException as error:          # a signal handler raised: Ctrl-C above all
             self.give_up_waiting(error)
             raise
+        if not taken:                           # outside the try: a refusal is raised by recover(), nothing to give up
+            return self.recover()
         if not done:
             if self.claim(BY_LIMIT):
                 self.leave_run(self.settings.interrupt_on_timeout)
@@ -147,6 +147,8 @@ cdef class SyncCommand(CommandLife):
 
     cdef object take_result(self):
         result, self.result, self.context = self.result, None, None
+        if self.watcher is not None:
+            self.end_watch()
         return result
 
     # -- handing over
@@ -251,6 +253,7 @@ cdef class SyncCommand(CommandLife):
     cdef void perform(self) noexcept:
         if hx_iload(&self.claimed) == NOBODY:
             self.run_on_worker()
+            self.thread_done()
         if hx_iswap(&self.left_behind, 2) == 1:
             hx_iadd(&self.circuit.n.abandoned, -1)
 
@@ -258,18 +261,19 @@ cdef class SyncCommand(CommandLife):
         cdef PyObject *value
         cdef object error
         cdef Place place
+        cdef object context = self.context      # ours: a caller that gives up drops its reference
         self.in_thread = self.ran = True
         self.thread_id = PyThread_get_thread_ident()
-        PyContext_Enter(self.context)
+        PyContext_Enter(context)
         place = enter_context(self, self.deadline)
         push_frame(&self.run_frame, self, self.deadline)
         hx_istore(&self.interrupting, INTERRUPTIBLE)
-        value = self.call_run()
+        value = self.guarded_run()
         error = taken_error() if value == NULL else None
         self.end_interrupts()
         pop_frame(&self.run_frame)
         leave_context(place)
-        PyContext_Exit(self.context)
+        PyContext_Exit(context)
         if self.claim(BY_RUN):
             self.answered = True
             self.keep(value, error)
@@ -283,6 +287,8 @@ cdef class SyncCommand(CommandLife):
         result = owned(value)
         if self.settle_value() == EV_SUCCESS:
             self.result = result
+            if self.watcher is not None:
+                self.result = self.emitted(result)
 
     cdef void interrupt(self) noexcept:
         """Raise CommandInterrupted inside run, and only there: the handshake keeps it from hitting later work."""
@@ -343,7 +349,7 @@ cdef class SyncCommand(CommandLife):
             return False
         self.ran = True
         push_frame(&self.run_frame, self, self.deadline)
-        value = self.call_run()
+        value = self.guarded_run()
         error = taken_error() if value == NULL else None
         pop_frame(&self.run_frame)
         self.keep(value, error)
@@ -501,7 +507,7 @@ cdef class FallbackWork(Work):
         PyContext_Enter(self.context)
         place = enter_context(command, command.outer_deadline)
         push_frame(&command.fallback_frame, command, command.outer_deadline)
-        value = command.call_fallback()
+        value = command.guarded_fallback()
         error = taken_error() if value == NULL else None
         pop_frame(&command.fallback_frame)
         leave_context(place)
@@ -509,8 +515,10 @@ cdef class FallbackWork(Work):
         if value == NULL:
             command.fallback_raised(error)
         else:
-            command.result = owned(value)
             command.fallback_returned()
+            command.result = result = owned(value)
+            if command.watcher is not None:
+                command.result = command.fallback_emitted(result)
 
     cdef void publish(self) noexcept:
         self.command.fallback_over()

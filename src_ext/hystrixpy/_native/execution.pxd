@@ -63,7 +63,10 @@ cdef class CommandLife(Work):
     cdef object fallback_error
     cdef object result                 # kept only where a thread hands it over
     cdef object context                # contextvars context that run enters on a worker
-    cdef object note_book              # None, or a dict of what only some commands have (spans, cache entry, collapser)
+    cdef object note_book              # None, or a dict of what only some commands have (links, cache entry, collapser)
+    cdef object watcher                # hooks, span, recorder of this execution; None: nobody (hystrixpy.hooks.watch)
+    cdef object final                  # what the watcher made of the exception that the caller gets
+    cdef int64_t watch_over            # 1 once the watcher was told the outcome
     cdef int64_t used
     cdef int64_t claimed
     cdef int64_t left_behind
@@ -95,6 +98,18 @@ cdef class CommandLife(Work):
     cdef PyObject *call_run(self) noexcept
     cdef PyObject *call_fallback(self) noexcept
 
+    # The same for the drivers: with hooks and span around it, if there are any.
+    cdef PyObject *guarded_run(self) noexcept
+    cdef PyObject *guarded_fallback(self) noexcept
+    cdef PyObject *watched_run(self) noexcept
+    cdef PyObject *watched_fallback(self) noexcept
+    cdef int start_watched(self) except -1
+    cdef object emitted(self, object value)               # run's value as the hooks leave it
+    cdef object fallback_emitted(self, object value)
+    cdef object hooked_error(self, object error)
+    cdef void thread_done(self) noexcept
+    cdef void end_watch(self) noexcept                    # the outcome is there: the last word of hooks and span
+
     # The steps, in the order of DESIGN section 5.
     cdef int begin(self) except -1                        # one shot, circuit, one snapshot of settings, deadline
     cdef bint admit(self) except -1                       # breaker; False: refused, error kept
@@ -109,6 +124,7 @@ cdef class CommandLife(Work):
     cdef void fallback_returned(self) noexcept
     cdef void fallback_raised(self, object error) noexcept
     cdef void no_room_for_fallback(self) noexcept
+    cdef void finish_counting(self) noexcept
     cdef void finish(self) noexcept                       # total latency; nothing of the command is counted after it
     cdef object final_error(self)                         # the exception that the caller gets
 
@@ -130,6 +146,7 @@ cdef class Execution:
     cdef bint has(self, int event) noexcept
 
 
+cdef object taken_error()                                 # the exception that call_run or call_fallback left
 cdef void push_frame(Frame *frame, CommandLife command, int64_t deadline) noexcept
 cdef void pop_frame(Frame *frame) noexcept
 cdef CommandLife innermost(int64_t *deadline)             # or None; deadline: what holds here, -1: none

@@ -13,8 +13,8 @@ from hystrixpy._native.breaker cimport (
     ENDED_ERROR, ENDED_NEUTRAL, ENDED_OK, NOTHING, REFUSED, Change, breaker_admit, open_error,
 )
 from hystrixpy._native.circuit cimport (
-    ARMED_LISTENERS, EV_BAD_REQUEST, EV_CANCELLED, EV_COLLAPSED, EV_FAILURE, EV_FALLBACK_DISABLED,
-    EV_FALLBACK_FAILURE, EV_FALLBACK_MISSING, EV_FALLBACK_REJECTION, EV_FALLBACK_SUCCESS, EV_FROM_CACHE,
+    ARMED_HOOKS, ARMED_LISTENERS, ARMED_RECORD, EV_BAD_REQUEST, EV_CANCELLED, EV_COLLAPSED, EV_FAILURE,
+    EV_FALLBACK_DISABLED, EV_FALLBACK_FAILURE, EV_FALLBACK_MISSING, EV_FALLBACK_REJECTION, EV_FALLBACK_SUCCESS, EV_FROM_CACHE,
     EV_POOL_REJECTED, EV_SEMAPHORE_REJECTED, EV_SHORT_CIRCUITED, EV_SUCCESS, EV_TIMEOUT, SEMAPHORE, Circuit,
     Numbers, Settings, armed_bits,
 )
@@ -36,6 +36,9 @@ cdef extern from "execution.h":
     void *hx_get_top() noexcept
     void hx_set_top(void *frame) noexcept
     PyObject *hx_own_entry(PyObject *instance, PyObject *name) noexcept
+    PyObject *hx_take_error() noexcept
+    void hx_put_error(object error) noexcept
+    void *hx_peek(PyObject *names, PyObject *name) noexcept
 
 cdef extern from "Python.h":
     int PyContextVar_Get(object var, PyObject *default, PyObject **value) except -1
@@ -44,6 +47,7 @@ cdef extern from "Python.h":
     void Py_XDECREF(PyObject *o) noexcept
 
 cdef str BINDING = "_hx_binding"
+cdef int64_t ARMED_WATCH = ARMED_HOOKS | ARMED_RECORD
 cdef tuple FATAL = (MemoryError, RecursionError)
 cdef tuple EVENT_TYPES = tuple(EventType)
 cdef uint32_t REJECTED_EVENTS = (1 << EV_SEMAPHORE_REJECTED) | (1 << EV_POOL_REJECTED)
@@ -53,16 +57,46 @@ cdef int32_t forks = 0                  # goes up in every forked child: permits
 cdef bint contexts_used = False         # a command has entered a context: from then on look there too
 cdef object resolver = None             # callable(binding) -> Circuit, the registry's
 cdef object event_sink = None           # callable(event number, key), the hooks floor's
+cdef object watch_maker = None          # callable(command) -> what accompanies its execution or None, the hooks floor's
+cdef dict tracer_names = None           # the module dictionary in which the API keeps the tracer provider
+cdef object tracer_name = None          # under this name
+cdef void *useless_tracer = <void *>None
+cdef object useless_provider = None     # keeps the pointer above alive
 cdef object CURRENT = ContextVar("hystrixpy_command", default=None)
 
 
-def install(*, resolve=None, on_event=None):
-    """Set who finds circuits (the registry) and who is told of events (the hooks)."""
-    global resolver, event_sink
+def install(*, resolve=None, on_event=None, watch=None):
+    """Set who finds circuits (the registry), who is told of events and who accompanies executions (the hooks)."""
+    global resolver, event_sink, watch_maker
+    if watch is not None:
+        watch_maker = watch
     if resolve is not None:
         resolver = resolve
     if on_event is not None:
         event_sink = on_event
+
+
+def look_for_tracer(dict names, str name):
+    """Have every execution look whether ``names[name]`` holds a tracer provider; None: look no more."""
+    global tracer_names, tracer_name
+    tracer_name = name
+    tracer_names = names
+
+
+def ignore_tracer(provider):
+    """A tracer provider that records nothing: as good as none."""
+    global useless_tracer, useless_provider
+    useless_provider = provider
+    useless_tracer = <void *>provider
+
+
+cdef inline bint has_tracer() noexcept:
+    """One look into a dictionary: nothing is called and nothing allocated."""
+    cdef void *provider
+    if tracer_names is None:
+        return False
+    provider = hx_peek(<PyObject *>tracer_names, <PyObject *>tracer_name)
+    return provider != NULL and provider != <void *>None and provider != useless_tracer
 
 
 def new_epoch():
@@ -129,6 +163,14 @@ cdef class Binding:
 
     def __repr__(self):
         return f"<Binding of {self.owner} to {self.key!r}>"
+
+
+cdef object taken_error():
+    """The exception that call_run or call_fallback left, as an object."""
+    cdef PyObject *error = hx_take_error()
+    cdef object result = <object>error
+    Py_DECREF(result)
+    return result
 
 
 # -- which command is running here -------------------------------------------------------------------
@@ -313,6 +355,8 @@ cdef class CommandLife(Work):
 
     cdef bint admit(self) except -1:
         cdef Change change
+        if armed_bits() & ARMED_WATCH or has_tracer():
+            self.start_watched()
         self.admission = breaker_admit(&self.circuit.n.breaker, &self.settings.rules, self.started_at, &change)
         if change.happened != NOTHING:
             self.circuit.told(&change)
@@ -380,6 +424,8 @@ cdef class CommandLife(Work):
 
     cdef int settle_raised(self, object error) except -1:
         cdef int64_t real = real_ns()
+        if self.watcher is not None and isinstance(error, Exception) and not self.is_late(real):
+            error = self.hooked_error(error)
         if not isinstance(error, Exception):
             self.settle_cancelled(error)
         elif self.is_late(real):
@@ -406,6 +452,8 @@ cdef class CommandLife(Work):
             self.latency = now - self.started_at
         self.error = error
         self.settle(EV_CANCELLED, ENDED_NEUTRAL, now)
+        if self.watcher is not None:
+            self.watcher.cancelled(self)
 
     cdef void settle(self, int event, int ended, int64_t now) noexcept:
         """Counters, histogram, breaker, permit: in this order, so that whoever sees the result sees its count."""
@@ -433,6 +481,8 @@ cdef class CommandLife(Work):
     cdef void tell(self, int event) noexcept:
         if event_sink is not None:
             event_sink(event, self.circuit.key)
+        if self.watcher is not None:
+            self.watcher.noted(event)
 
     cdef void give_permit(self) noexcept:
         if self.holds_permit:
@@ -488,6 +538,8 @@ cdef class CommandLife(Work):
 
     cdef void fallback_raised(self, object error) noexcept:
         self.give_fallback_permit()
+        if self.watcher is not None:
+            error = self.watcher.fallback_raised(self, error)
         self.fallback_error = error
         # Ctrl-C or a cancelled task during the fallback says nothing about the fallback.
         self.note(EV_FALLBACK_FAILURE if isinstance(error, Exception) else EV_CANCELLED, now_of(real_ns()))
@@ -499,9 +551,13 @@ cdef class CommandLife(Work):
     # -- the end
 
     cdef void finish(self) noexcept:
+        if not self.finished:
+            self.finish_counting()
+        if self.watcher is not None:
+            self.end_watch()
+
+    cdef void finish_counting(self) noexcept:
         cdef int64_t now
-        if self.finished:
-            return
         self.finished = True
         self.count_waited()
         if self.latency < 0 or self.cause_was_refusal():
@@ -513,6 +569,8 @@ cdef class CommandLife(Work):
 
     cdef object final_error(self):
         """The exception that the caller gets; a failed fallback's is chained to what made run fail."""
+        if self.final is not None:
+            return self.final
         if self.fallback_error is not None:
             if not isinstance(self.fallback_error, Exception):
                 return self.fallback_error
@@ -522,6 +580,91 @@ cdef class CommandLife(Work):
         if self.cause == EV_FAILURE and self.settings.raise_hystrix:
             return failed_error(self)
         return self.error if self.fallback_error is None else self.fallback_error
+
+
+    # -- hooks, spans, recording: nothing of this is reached while nobody watches
+
+    cdef int start_watched(self) except -1:
+        """Before the breaker is asked. Raises what on_start raises: then the command has failed, and counts nowhere."""
+        watcher = watch_maker(self) if watch_maker is not None else None
+        if watcher is None:
+            return 0
+        try:
+            watcher.start(self)
+        except BaseException as error:
+            hx_istore(&self.claimed, BY_RUN)
+            self.error = error
+            self.finished = True
+            raise
+        self.watcher = watcher
+        return 0
+
+    cdef PyObject *guarded_run(self) noexcept:
+        return self.call_run() if self.watcher is None else self.watched_run()
+
+    cdef PyObject *guarded_fallback(self) noexcept:
+        return self.call_fallback() if self.watcher is None else self.watched_fallback()
+
+    cdef PyObject *watched_run(self) noexcept:
+        cdef PyObject *value = NULL
+        cdef object error = None
+        try:
+            self.watcher.run_starts(self, self.in_thread)
+        except BaseException as raised:
+            error = raised
+        if error is None:
+            value = self.call_run()
+            if value == NULL:
+                error = taken_error()
+        self.watcher.run_over()
+        if error is not None:
+            hx_put_error(error)
+        return value
+
+    cdef PyObject *watched_fallback(self) noexcept:
+        cdef PyObject *value = NULL
+        cdef object error = None
+        try:
+            self.watcher.fallback_starts(self)
+        except BaseException as raised:
+            error = raised
+        if error is None:
+            value = self.call_fallback()
+            if value == NULL:
+                error = taken_error()
+        self.watcher.fallback_over()
+        if error is not None:
+            hx_put_error(error)
+        return value
+
+    cdef object emitted(self, object value):
+        """What run returned, as the hooks leave it."""
+        return value if self.watcher is None else self.watcher.run_returned(self, value)
+
+    cdef object fallback_emitted(self, object value):
+        """What the fallback returned, as the hooks leave it."""
+        return value if self.watcher is None else self.watcher.fallback_returned(self, value)
+
+    cdef object hooked_error(self, object error):
+        """What run raised, as the hooks leave it: before it is decided what it amounts to."""
+        try:
+            return self.watcher.run_raised(self, error)
+        except BaseException as raised:     # Ctrl-C inside a hook must not leave the command unsettled
+            return raised
+
+    cdef void thread_done(self) noexcept:
+        if self.watcher is not None:
+            self.watcher.thread_done(self)
+
+    cdef void end_watch(self) noexcept:
+        if hx_iswap(&self.watch_over, 1) != 0:
+            return
+        if self.cause == EV_CANCELLED or self.events >> EV_CANCELLED & 1:
+            self.final = self.watcher.failed(self, self.final_error(), True)
+        elif self.cause == EV_SUCCESS or self.events >> EV_FALLBACK_SUCCESS & 1:
+            self.watcher.succeeded(self)
+        else:
+            self.final = self.watcher.failed(self, self.final_error(), False)
 
 
 cdef object timeout_error(CommandLife c, int64_t real):
@@ -698,6 +841,20 @@ def mark_collapsed(CommandLife command not None, str collapser_key not None, int
         command.note_book = {}
     command.note_book["collapser_key"] = collapser_key
     command.number_collapsed = size
+
+
+def set_links(CommandLife command not None, tuple links):
+    """Tell a batch command, before it is executed, which spans it works for."""
+    if command.note_book is None:
+        command.note_book = {}
+    command.note_book["links"] = links
+
+
+def span_facts(CommandLife command not None):
+    """What a span is made of: (key, group, thread pool of a THREAD command or None, links)."""
+    in_pool = command.settings.isolation != SEMAPHORE and not command.binding.is_async
+    links = () if command.note_book is None else command.note_book.get("links", ())
+    return command.circuit.key, command.circuit.group, command.circuit.thread_pool if in_pool else None, links
 
 
 def binding_of(CommandLife command not None):

@@ -1,0 +1,103 @@
+"""A real gunicorn: what its workers export adds up to what they did, preloaded or not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from hystrixpy.demo.receiver import Receiver
+from tests.telemetry.ports import free_port, wait_for_port
+
+GUNICORN = Path(sys.executable).with_name("gunicorn")
+ROOT = Path(__file__).parents[2]
+pytestmark = [
+    pytest.mark.skipif(not GUNICORN.exists(), reason="gunicorn is not installed"),
+    pytest.mark.serial,
+]
+
+APP = """
+from hystrixpy import command
+
+@command(isolation="semaphore")
+def greet():
+    return b"hello"
+
+greet()   # in the master, when preloaded: 1 call that the workers must not tell again
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [greet()]
+"""
+
+IN_WORKER = """
+def post_fork(server, worker):
+    from hystrixpy import telemetry
+    worker.telemetry = telemetry.setup(protocol="http", interval=60, traces=False)
+
+def worker_exit(server, worker):
+    worker.telemetry.shutdown()
+"""
+
+IN_MASTER = """
+from hystrixpy import telemetry
+handle = telemetry.setup(protocol="http", interval=60, traces=False)
+
+def worker_exit(server, worker):
+    handle.flush()
+
+def on_exit(server):
+    handle.shutdown()
+"""
+
+WORKERS = 2
+REQUESTS = 20
+
+
+def serve(tmp_path: Path, receiver: Receiver, conf: str, temporality: str, *options: str) -> None:
+    """Start gunicorn, make the requests, stop it as an init system does."""
+    (tmp_path / "app.py").write_text(APP)
+    (tmp_path / "gunicorn.conf.py").write_text(conf)
+    port = free_port()
+    settings = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint,
+        "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": temporality,
+        "PYTHONPATH": str(ROOT),
+    }
+    command = [GUNICORN, "-b", f"127.0.0.1:{port}", "-w", str(WORKERS), *options, "app:app"]
+    log = (tmp_path / "log").open("w+")
+    with subprocess.Popen(command, cwd=tmp_path, env=os.environ | settings, stdout=log, stderr=log) as process:
+        try:
+            wait_for_port(port, process)
+            for _ in range(REQUESTS):
+                assert urlopen(f"http://127.0.0.1:{port}/").read() == b"hello"
+        finally:
+            process.terminate()
+            process.wait(30)
+    log.close()
+
+
+@pytest.mark.parametrize("temporality", ["cumulative", "delta"])
+@pytest.mark.parametrize(
+    ("conf", "options", "expected"),
+    [
+        (IN_WORKER, (), REQUESTS + WORKERS),  # each worker imports the application, and greets
+        (IN_WORKER, ("--preload",), REQUESTS),  # the master greets; nobody exports for it
+        (IN_MASTER, ("--preload",), REQUESTS + 1),  # the master exports its own greeting
+    ],
+    ids=["recipe", "recipe preloaded", "made in the master"],
+)
+def test_the_sum_over_workers_is_exact(
+    tmp_path: Path, conf: str, options: tuple[str, ...], expected: int, temporality: str
+) -> None:
+    """Neither doubled nor negative, in either temporality, histograms included."""
+    with Receiver("http") as receiver:
+        serve(tmp_path, receiver, conf, temporality, *options)
+        received = receiver.received
+    assert all(point.value >= 0 for point in received.find("hystrix.command.events"))
+    assert received.total("hystrix.command.events") == expected, (tmp_path / "log").read_text()
+    assert received.histogram_count("hystrix.command.duration") == expected

@@ -1,0 +1,181 @@
+"""``telemetry.setup()``: one line to a collector, over both protocols, and the errors it is to give."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hystrixpy.demo.receiver import Receiver
+from hystrixpy.errors import PropertyError
+from hystrixpy.telemetry import setup
+from tests.telemetry.apps import run, succeed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EVENTS = "hystrix.command.events"
+
+
+@pytest.fixture(params=["grpc", "http"])
+def receiver(request: pytest.FixtureRequest) -> Iterator[Receiver]:
+    with Receiver(request.param) as receiver:
+        yield receiver
+
+
+def test_the_protocol_must_be_known() -> None:
+    """The message names the nearest."""
+    with pytest.raises(PropertyError, match=r"'grcp'.*did you mean 'grpc'"):
+        setup(protocol="grcp")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"interval": 0}, {"interval": float("nan")}, {"interval": True}, {"histograms": "x"}]
+)
+def test_bad_arguments(arguments: dict[str, Any]) -> None:
+    """Each is a PropertyError that names it."""
+    with pytest.raises(PropertyError, match=next(iter(arguments))):
+        setup(**arguments)
+
+
+LOAD = """
+circuit.count(EventType.SUCCESS, 10); circuit.record(5, 10)
+assert handle.flush(10)
+circuit.count(EventType.SUCCESS, 1); circuit.count(EventType.FAILURE, 2); circuit.record(9, 3)
+"""
+
+
+@pytest.mark.parametrize("temporality", ["cumulative", "delta", "lowmemory"])
+def test_what_arrives_is_what_was_counted(receiver: Receiver, temporality: str) -> None:
+    """Over both protocols and every temporality the collector's totals are the native ones, exactly."""
+    succeed(
+        f"handle = setup({receiver.endpoint!r}, {receiver.protocol!r}, interval=60){LOAD}handle.shutdown()",
+        OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=temporality,
+    )
+    received = receiver.received
+    assert received.total(EVENTS, {"hystrix.event": "success"}) == 11
+    assert received.total(EVENTS, {"hystrix.event": "failure"}) == 2
+    points = received.find("hystrix.command.duration")
+    assert received.histogram_count("hystrix.command.duration") == 13
+    assert {point.cumulative for point in points} == {temporality == "cumulative"}
+    assert all(point.start < point.time for point in points)
+
+
+def test_the_environment_is_enough(receiver: Receiver) -> None:
+    """Endpoint, protocol and service name come from OTEL_* variables when the call names none."""
+    succeed(
+        f"handle = setup(interval=60){LOAD}handle.shutdown()",
+        OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint,
+        OTEL_EXPORTER_OTLP_PROTOCOL="grpc" if receiver.protocol == "grpc" else "http/protobuf",
+        OTEL_SERVICE_NAME="shop",
+    )
+    assert {point.resource["service.name"] for point in receiver.received.find(EVENTS)} == {"shop"}
+
+
+def test_every_interval_an_export(receiver: Receiver) -> None:
+    """Metrics arrive by themselves while the program runs."""
+    program = f"setup({receiver.endpoint!r}, {receiver.protocol!r}, interval=0.05)"
+    arguments = [sys.executable, "-c", _with_prelude(f"{program}\ncircuit.count(EventType.SUCCESS)\ninput()")]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE) as process:
+        assert receiver.received.wait_for(lambda received: received.total(EVENTS) == 1)
+        process.communicate(b"\n", timeout=30)
+
+
+def test_the_end_of_the_program_flushes(receiver: Receiver) -> None:
+    """Without shutdown(), too."""
+    succeed(f"handle = setup({receiver.endpoint!r}, {receiver.protocol!r}, interval=60){LOAD}")
+    assert receiver.received.total(EVENTS, {"hystrix.event": "failure"}) == 2
+
+
+def test_spans_go_the_same_way(receiver: Receiver) -> None:
+    """With traces on, what the application traces arrives; with traces=False there is no tracer provider."""
+    code = """
+    from opentelemetry import trace
+    with setup({endpoint!r}, {protocol!r}, traces={traces}):
+        with trace.get_tracer("app").start_as_current_span("mine"):
+            pass
+    """
+    succeed(code.format(endpoint=receiver.endpoint, protocol=receiver.protocol, traces=False))
+    assert receiver.received.spans == []
+    succeed(code.format(endpoint=receiver.endpoint, protocol=receiver.protocol, traces=True))
+    assert [span.name for span in receiver.received.spans] == ["mine"]
+
+
+def test_off_means_off(receiver: Receiver) -> None:
+    """HYSTRIXPY_TELEMETRY=off: setup() does nothing, and says nothing was lost."""
+    code = f"handle = setup({receiver.endpoint!r}, {receiver.protocol!r}){LOAD}handle.shutdown()"
+    succeed(code, HYSTRIXPY_TELEMETRY="off")
+    assert receiver.received.exports == 0
+
+
+def test_histograms_off(receiver: Receiver) -> None:
+    """Everything but the histograms."""
+    succeed(f"handle = setup({receiver.endpoint!r}, {receiver.protocol!r}, histograms='off'){LOAD}handle.shutdown()")
+    assert "hystrix.command.duration" not in receiver.received.names()
+    assert receiver.received.total(EVENTS) == 13
+
+
+def test_flush_tells_the_truth(receiver: Receiver) -> None:
+    """False while nobody listens (the SDK's own says True), within the time given, and True afterwards."""
+    receiver.stop()
+    program = f"""
+    from time import monotonic
+    handle = setup({receiver.endpoint!r}, {receiver.protocol!r}, interval=60)
+    circuit.count(EventType.SUCCESS)
+    began = monotonic()
+    print(handle.flush(timeout=0.5), monotonic() - began < 5)
+    handle.shutdown(timeout=0.5)
+    print(handle.flush())
+    """
+    done = run(program)
+    assert done.stdout.splitlines() == ["False True", "False"], done.stderr
+
+
+@pytest.mark.parametrize("kind", ["metrics", "trace"])
+def test_a_provider_that_is_there_is_not_replaced(kind: str) -> None:
+    """RuntimeError names what to do instead, and no thread of ours is left."""
+    sdk = {"metrics": "metrics.MeterProvider", "trace": "trace.TracerProvider"}[kind]
+    setter = {"metrics": "metrics.set_meter_provider", "trace": "trace.set_tracer_provider"}[kind]
+    code = f"""
+    import threading
+    import opentelemetry.sdk.metrics, opentelemetry.sdk.trace
+    from opentelemetry import metrics, trace
+    {setter}(opentelemetry.sdk.{sdk}())
+    try:
+        setup()
+    except RuntimeError as error:
+        print(error)
+    assert threading.active_count() == 1
+    """
+    message = succeed(code)
+    assert "NativeHistogramExporter" in message
+    assert "OTEL_METRICS_EXPORTER=hystrixpy_otlp" in message
+
+
+def test_without_the_extra_the_error_says_what_to_install() -> None:
+    """For setup() and for the wrapper; importing hystrixpy.telemetry itself works."""
+    code = """
+    import sys
+    for missing in ("opentelemetry.sdk", "opentelemetry.exporter"):
+        sys.modules[missing] = None
+    for act in (setup, lambda: hystrixpy.telemetry.NativeHistogramExporter):
+        try:
+            act()
+        except ImportError as error:
+            print(error)
+    """
+    prelude = "import hystrixpy.telemetry\nfrom hystrixpy.telemetry import setup\n"
+    import textwrap
+
+    done = subprocess.run(
+        [sys.executable, "-c", prelude + textwrap.dedent(code)], capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.count("pip install 'hystrixpy[otlp]'") == 2, done.stderr
+
+
+def _with_prelude(code: str) -> str:
+    from tests.telemetry.apps import PRELUDE
+
+    return PRELUDE + code
