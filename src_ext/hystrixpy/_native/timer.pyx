@@ -220,6 +220,21 @@ def stop(timeout: float | None = None) -> bool:
     return True
 
 
+cdef class _Ring(Work):
+    """A deadline that calls a function, for tests of the timer."""
+    cdef object function
+
+    def __init__(self, double seconds, function):
+        self.function = function
+        expire_at(self, hx_monotonic() + <int64_t>(seconds * 1e9))
+
+    cdef void expire(self) noexcept:
+        self.function()
+
+    def done(self) -> None:
+        expiry_done(self)
+
+
 def pending() -> int:
     """How many deadlines are waited for."""
     return timer.size
