@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from hystrixpy import registry
 from hystrixpy._native.drive import SyncCommand
-from hystrixpy._native.execution import Binding
+from hystrixpy._native.execution import Binding, prepare_class
 from hystrixpy.errors import PropertyError
 from hystrixpy.properties import CommandProperties, Properties, ThreadPoolProperties
 
@@ -105,6 +105,7 @@ def bind_class(cls: type, base: type, *, is_async: bool) -> None:
         has_cache_key=cls.cache_key is not base.cache_key,  # type: ignore[attr-defined]
     )
     cls._hx_binding = binding  # type: ignore[attr-defined]
+    prepare_class(cls)
     if runnable:
         registry.declare(binding)
 

@@ -119,7 +119,7 @@ def command_defaults(**options: Any) -> Callable[[C], C]:
         for value in vars(cls).values():
             guarded: Any = getattr(value, "__func__", value)
             if isinstance(guarded, CommandFunction | AsyncCommandFunction):
-                guarded._hx_defaults = checked
+                setattr(guarded, "_hx_defaults", checked)  # noqa: B010 - not in the stub
         return cls
 
     return decorate

@@ -22,11 +22,41 @@ static inline int64_t hx_once(int64_t *flag) {
 #endif
 }
 
-/* The innermost frame (execution.pxd) of this thread, or NULL. */
-static _Thread_local void *hx_top = NULL;
+/* The innermost frame (execution.pxd) of this thread, or NULL. Initial-exec: one instruction instead of a call. */
+static _Thread_local void *hx_top __attribute__((tls_model("initial-exec"))) = NULL;
 
 static inline void *hx_get_top(void) { return hx_top; }
 static inline void hx_set_top(void *frame) { hx_top = frame; }
+
+/* Instances of a command class, made the way object.__new__ makes them.
+ *
+ * Before 3.13 only object.__new__ lets a new instance keep its attributes in the object; an extension type's
+ * own constructor calls tp_alloc alone, and the first attribute then costs a whole dict. So the tp_alloc of a
+ * command class goes through object.__new__, which calls tp_alloc again: that time it is the real one.
+ * (No free-threaded build is as old as that, so one flag under the GIL is enough.)
+ */
+#if PY_VERSION_HEX < 0x030D0000
+static int hx_within_new = 0;
+
+static PyObject *hx_alloc(PyTypeObject *type, Py_ssize_t items) {
+    static PyObject *no_arguments = NULL;
+    if (hx_within_new) {
+        hx_within_new = 0;
+        return PyType_GenericAlloc(type, items);
+    }
+    if (no_arguments == NULL && (no_arguments = PyTuple_New(0)) == NULL) return NULL;
+    hx_within_new = 1;
+    return PyBaseObject_Type.tp_new(type, no_arguments, NULL);
+}
+
+static inline void hx_prepare_class(PyObject *cls) {
+    PyTypeObject *type = (PyTypeObject *)cls;
+    if (type->tp_alloc == PyType_GenericAlloc && !PyType_HasFeature(type, Py_TPFLAGS_IS_ABSTRACT))
+        type->tp_alloc = hx_alloc;
+}
+#else
+static inline void hx_prepare_class(PyObject *cls) { (void)cls; }
+#endif
 
 /* The raised exception as a new reference with its traceback set, cleared from the thread; NULL if none. */
 static inline PyObject *hx_take_error(void) {
@@ -68,7 +98,7 @@ static inline void *hx_peek(PyObject *names, PyObject *name) {
 /* The class dictionary's own entry of that name: a borrowed reference, or NULL without an error.
  *
  * Every command class has one, put there when the class was made. It is looked up for every new command,
- * so each thread remembers it by the class's version tag: a tag is never used twice and goes back to 0
+ * so it is remembered (without the GIL: by each thread) by the class's version tag: a tag is never used twice and goes back to 0
  * when anything about the class changes, so a match means the same class with the same entry.
  */
 typedef struct {
@@ -77,7 +107,11 @@ typedef struct {
     PyObject *entry;
 } hx_class_memo;
 
+#ifdef Py_GIL_DISABLED
 static _Thread_local hx_class_memo hx_classes[64];
+#else
+static hx_class_memo hx_classes[64];
+#endif
 
 static inline PyObject *hx_own_entry(PyObject *instance, PyObject *name) {
     PyTypeObject *type = Py_TYPE(instance);

@@ -33,6 +33,7 @@ from hystrixpy.events import EventType
 cdef extern from "execution.h":
     bint HX_FREE_THREADED
     int64_t hx_once(int64_t *flag) noexcept
+    void hx_prepare_class(object cls) noexcept
     void *hx_get_top() noexcept
     void hx_set_top(void *frame) noexcept
     PyObject *hx_own_entry(PyObject *instance, PyObject *name) noexcept
@@ -108,6 +109,11 @@ def after_fork_in_child():
     """Forget the permits that the parent's threads hold."""
     global forks
     forks += 1
+
+
+def prepare_class(type cls not None):
+    """Make instances of a command class as cheap as those of a plain class."""
+    hx_prepare_class(cls)
 
 
 # -- binding -----------------------------------------------------------------------------------------
