@@ -5,6 +5,7 @@ from libc.stdint cimport int32_t, int64_t, uint32_t
 
 from hystrixpy._native.circuit cimport Circuit, Settings
 from hystrixpy._native.pool cimport Pool, Work
+from hystrixpy._native.refusal cimport Refusal
 
 cdef enum:                 # CommandLife.claimed: who decides the outcome; moved from NOBODY once, by compare-and-swap
     NOBODY = 0
@@ -59,7 +60,8 @@ cdef class CommandLife(Work):
     cdef Circuit circuit
     cdef Settings settings
     cdef CommandLife parent            # the command that was running where this one began
-    cdef object error                  # what made run not succeed
+    cdef object error                  # what made run not succeed; read it by the_error()
+    cdef Refusal refusal               # of a short circuit
     cdef object fallback_error
     cdef object result                 # kept only where a thread hands it over
     cdef object context                # contextvars context that run enters on a worker
@@ -112,6 +114,7 @@ cdef class CommandLife(Work):
 
     # The steps, in the order of DESIGN section 5.
     cdef int begin(self) except -1                        # one shot, circuit, one snapshot of settings, deadline
+    cdef object the_error(self)
     cdef bint admit(self) except -1                       # breaker; False: refused, error kept
     cdef bint take_permit(self) except -1                 # SEMAPHORE bulkhead; False: refused, error kept
     cdef bint out_of_time(self) except -1                 # nothing left of an enclosing limit: settled as TIMEOUT

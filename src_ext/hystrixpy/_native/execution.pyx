@@ -10,7 +10,7 @@ from libc.stdint cimport int32_t, int64_t, uint32_t
 
 from hystrixpy._native.atomics cimport hx_iadd, hx_icas, hx_iload, hx_istore, hx_iswap
 from hystrixpy._native.breaker cimport (
-    ENDED_ERROR, ENDED_NEUTRAL, ENDED_OK, NOTHING, REFUSED, Change, breaker_admit, open_error,
+    ENDED_ERROR, ENDED_NEUTRAL, ENDED_OK, NOTHING, REFUSED, Change, breaker_admit,
 )
 from hystrixpy._native.circuit cimport (
     ARMED_HOOKS, ARMED_LISTENERS, ARMED_RECORD, EV_BAD_REQUEST, EV_CANCELLED, EV_COLLAPSED, EV_FAILURE,
@@ -19,6 +19,7 @@ from hystrixpy._native.circuit cimport (
     Numbers, Settings, armed_bits,
 )
 from hystrixpy._native.clock cimport now_of, real_ns
+from hystrixpy._native.refusal cimport refusal_error, refusal_facts
 from hystrixpy._native.permits cimport permit_give, permit_try
 from hystrixpy._native.pool cimport Work
 
@@ -368,13 +369,21 @@ cdef class CommandLife(Work):
             self.circuit.told(&change)
         if self.admission != REFUSED:
             return True
-        self.error = open_error(
-            self.circuit.key, &self.circuit.n.breaker, &self.settings.rules, &self.circuit.health_cells, self.started_at,
+        refusal_facts(
+            &self.refusal, &self.circuit.n.breaker, &self.settings.rules, &self.circuit.health_cells, self.started_at,
         )
         hx_istore(&self.claimed, BY_RUN)
         self.cause = EV_SHORT_CIRCUITED
         self.note(EV_SHORT_CIRCUITED, self.started_at)
         return False
+
+    cdef object the_error(self):
+        """What made run not succeed. A short circuit's is made when it is asked for: a fallback seldom looks."""
+        if self.error is None and self.cause == EV_SHORT_CIRCUITED:
+            self.error = refusal_error(
+                self.circuit.key, &self.settings.rules, &self.circuit.health_cells, &self.refusal
+            )
+        return self.error
 
     cdef bint take_permit(self) except -1:
         cdef Numbers *n = self.circuit.n
@@ -580,12 +589,12 @@ cdef class CommandLife(Work):
         if self.fallback_error is not None:
             if not isinstance(self.fallback_error, Exception):
                 return self.fallback_error
-            self.fallback_error.__cause__ = self.error
+            self.fallback_error.__cause__ = self.the_error()
         elif self.events >> EV_FALLBACK_REJECTION & 1:
             return fallback_rejected(self)
         if self.cause == EV_FAILURE and self.settings.raise_hystrix:
             return failed_error(self)
-        return self.error if self.fallback_error is None else self.fallback_error
+        return self.the_error() if self.fallback_error is None else self.fallback_error
 
 
     # -- hooks, spans, recording: nothing of this is reached while nobody watches
@@ -687,10 +696,10 @@ cdef object fallback_rejected(CommandLife c):
     """The fallback could not be tried; what made run fail stays the cause."""
     error = FallbackRejectedError(
         f"the fallback of {c.circuit.key!r} was rejected: {c.settings.fallback_max} fallbacks are already running "
-        f"(fallback_max_concurrent), or the fallback threads are all busy; run had failed with {c.error!r}",
+        f"(fallback_max_concurrent), or the fallback threads are all busy; run had failed with {c.the_error()!r}",
         command_key=c.circuit.key,
     )
-    error.__cause__ = c.error
+    error.__cause__ = c.the_error()
     return error
 
 
@@ -736,7 +745,7 @@ cdef class Execution:
     @property
     def exception(self):
         """What made ``run`` not succeed, whatever the kind; None if it succeeded or has not ended."""
-        return self.command.error
+        return self.command.the_error()
 
     @property
     def fallback_exception(self):

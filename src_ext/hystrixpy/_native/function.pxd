@@ -2,7 +2,7 @@
 
 from hystrixpy._native.aio cimport AioCommand
 from hystrixpy._native.drive cimport SyncCommand
-from hystrixpy._native.execution cimport Binding
+from hystrixpy._native.execution cimport Binding, CommandLife
 
 
 cdef class Guarded:
@@ -17,7 +17,7 @@ cdef class Guarded:
     cdef object declare              # callable(guarded) -> Binding: names and registers it, at first need
     cdef Binding bound(self)
     cdef object find_fallback(self, tuple args)
-    cdef object fall_back(self, tuple args, dict kwargs, object error)
+    cdef object fall_back(self, CommandLife command, tuple args, dict kwargs)
 
 
 cdef class FunctionCommand(SyncCommand):

@@ -1,12 +1,12 @@
 """The function form: ``@command`` makes a CommandFunction; each call of it makes one command and executes it."""
 
-from cpython.object cimport PyObject
+from cpython.object cimport PyObject, PyTypeObject, ternaryfunc
 from cpython.ref cimport Py_INCREF
 
 from hystrixpy._native.aio cimport AioCommand
 from hystrixpy._native.circuit cimport SEMAPHORE
 from hystrixpy._native.drive cimport SyncCommand
-from hystrixpy._native.execution cimport Binding
+from hystrixpy._native.execution cimport Binding, CommandLife
 
 from functools import update_wrapper
 from inspect import Parameter, signature
@@ -15,6 +15,7 @@ from hystrixpy.errors import PropertyError
 
 cdef extern from "Python.h":
     PyObject *PyObject_Call(object function, object args, PyObject *kwargs) noexcept
+    object PyObject_CallObject(object function, object args)
 
 
 cdef inline PyObject *call(object function, tuple args, dict kwargs) noexcept:
@@ -66,15 +67,17 @@ cdef class Guarded:
             raise missing_fallback(self, place, self.fallback_spec)
         return found
 
-    cdef object fall_back(self, tuple args, dict kwargs, object error):
+    cdef object fall_back(self, CommandLife command, tuple args, dict kwargs):
         cdef object function = self.fallback_function
         cdef bint wants = self.fallback_wants_error
         if not self.fallback_known:              # a name: subclasses may override the method
             function = self.find_fallback(args)
             wants, args = wants_error(function), args[1:]
         if wants:
-            kwargs = {**(kwargs or {}), "error": error}
-        return function(*args, **(kwargs or {}))
+            kwargs = {**(kwargs or {}), "error": command.the_error()}
+        if kwargs is None:
+            return PyObject_CallObject(function, args)
+        return function(*args, **kwargs)
 
 
 cdef object missing_fallback(Guarded guarded, object place, str name):
@@ -112,7 +115,7 @@ cdef class FunctionCommand(SyncCommand):
 
     cdef PyObject *call_fallback(self) noexcept:
         try:
-            value = self.guarded.fall_back(self.args, self.kwargs, self.error)
+            value = self.guarded.fall_back(self, self.args, self.kwargs)
         except BaseException as error:
             set_error(error)
             return NULL
@@ -137,7 +140,7 @@ cdef class AsyncFunctionCommand(AioCommand):
 
     cdef PyObject *call_fallback(self) noexcept:
         try:
-            value = self.guarded.fall_back(self.args, self.kwargs, self.error)
+            value = self.guarded.fall_back(self, self.args, self.kwargs)
         except BaseException as error:
             set_error(error)
             return NULL
@@ -178,8 +181,7 @@ cdef class CommandFunction(Guarded):
         return made
 
     def __call__(self, *args, **kwargs):
-        cdef FunctionCommand made = self.make(args, kwargs if kwargs else None)
-        return made.execute()
+        return self.make(args, kwargs or None).execute()
 
     def queue(self, *args, **kwargs):
         """Start a call and return its ``CommandFuture``."""
@@ -194,6 +196,15 @@ cdef class CommandFunction(Guarded):
 
     def __repr__(self):
         return f"<command function {self.key!r}>"
+
+
+cdef object called(object function, object args, PyObject *kwargs):
+    """The tp_call of CommandFunction: as __call__, without a dict for keywords that nobody gave. Raises what run does."""
+    cdef CommandFunction self = <CommandFunction>function
+    return self.make(<tuple>args, None if kwargs == NULL else dict(<object>kwargs)).execute()
+
+
+(<PyTypeObject *>CommandFunction).tp_call = <ternaryfunc>called
 
 
 cdef class AsyncCommandFunction(Guarded):
