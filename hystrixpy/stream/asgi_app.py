@@ -1,0 +1,98 @@
+"""The site as an ASGI application, without any framework: mount it, or run it alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from hystrixpy.stream.channel import TICK, tick_now, until_next_tick
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    from hystrixpy.stream.channel import Subscription
+    from hystrixpy.stream.site import Reply, Site
+
+    Scope = MutableMapping[str, Any]
+    Message = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[Message]]
+    Send = Callable[[Message], Awaitable[None]]
+
+__all__ = ["AsgiApp"]
+
+
+class AsgiApp:
+    """``await app(scope, receive, send)``. Samples are built off the loop, so the loop never waits for one."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await self._respond(scope, receive, send)
+
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        query = scope.get("query_string", b"").decode("latin-1")
+        reply = self._site.answer(scope["method"], _below_mount(scope), query)
+        try:
+            await send(_start(reply))
+            body = b"" if scope["method"] == "HEAD" else reply.body
+            if reply.subscription is None:
+                await send({"type": "http.response.body", "body": body})
+            else:
+                await self._stream(reply.subscription, receive, send)
+        finally:
+            if reply.subscription is not None:
+                reply.subscription.close()
+
+    async def _stream(self, subscription: Subscription, receive: Receive, send: Send) -> None:
+        gone = asyncio.ensure_future(_disconnected(receive))
+        sending = asyncio.ensure_future(self._send_samples(subscription, send))
+        try:
+            # send() waits while the client does not read, so a slow one skips samples; that wait, too,
+            # must end when the client goes away.
+            await asyncio.wait((gone, sending), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (gone, sending):
+                task.cancel()
+            await asyncio.gather(gone, sending, return_exceptions=True)
+
+    async def _send_samples(self, subscription: Subscription, send: Send) -> None:
+        with contextlib.suppress(OSError):  # how some servers say that the client is gone
+            while not self._site.closed.is_set():
+                sample = await asyncio.to_thread(subscription.poll, tick_now())
+                await send({"type": "http.response.body", "body": sample, "more_body": True})
+                await asyncio.sleep(min(until_next_tick() + 0.001, TICK))
+            await send({"type": "http.response.body", "body": b""})
+
+
+def _below_mount(scope: Scope) -> str:
+    """The path relative to the mount: some frameworks leave the prefix in ``path``, some take it out."""
+    path: str = scope["path"]
+    prefix: str = scope.get("root_path", "").rstrip("/")
+    if prefix and (path == prefix or path.startswith(prefix + "/")):
+        return path[len(prefix) :]
+    return path
+
+
+def _start(reply: Reply) -> Message:
+    headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in reply.headers]
+    return {"type": "http.response.start", "status": reply.status, "headers": headers}
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": message["type"] + ".complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

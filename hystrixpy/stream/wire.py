@@ -1,0 +1,34 @@
+"""How things look on the wire: JSON that is safe to put into a page, and Hystrix's event framing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+__all__ = ["PING", "data_event", "milliseconds", "to_json"]
+
+PING = b"ping: \n\n"
+"""Hystrix's keep-alive: a field that no event source knows, so that readers ignore it."""
+
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
+
+
+def to_json(value: Any) -> bytes:
+    """Compact ASCII JSON. ``<``, ``>`` and ``&`` leave as escapes, since old pages insert names as HTML.
+
+    The three cannot occur in JSON outside strings, so replacing them in the whole text is right.
+    """
+    text = _encode(value)
+    text = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return text.encode("ascii")
+
+
+def data_event(value: Any) -> bytes:
+    """One server-sent event: a ``data:`` line and an empty one. JSON never holds a raw newline."""
+    return b"data: " + to_json(value) + b"\n\n"
+
+
+def milliseconds(seconds: float | None) -> int:
+    """Whole milliseconds, as Hystrix sends times; None, no limit, is 0."""
+    # Seconds such as 0.29 are a hair below their value in binary: round the hair away, then truncate.
+    return 0 if seconds is None else int(round(seconds * 1000, 6))
