@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hystrixpy._native.histogram import FIRST, SCALE
 from hystrixpy.events import EventType
 from hystrixpy.stream.process import now_ms, process_fields
 from hystrixpy.stream.wire import milliseconds
@@ -11,7 +12,7 @@ from hystrixpy.stream.wire import milliseconds
 if TYPE_CHECKING:
     from hystrixpy.stream.views import CircuitView, Histogram
 
-__all__ = ["command_event", "exact_latency"]
+__all__ = ["command_event", "exact_latency", "sparse"]
 
 _PERCENTILES = (0, 25, 50, 75, 90, 95, 99, 99.5, 100)
 
@@ -116,11 +117,22 @@ def _ours(circuit: CircuitView) -> dict[str, Any]:
         "hystrixpyLatencyExecute": exact_latency(circuit.latency),
         "hystrixpyLatencyTotal": exact_latency(circuit.total_latency),
         "hystrixpyLatencyBuckets": {
-            "execute": [list(pair) for pair in circuit.latency.buckets()],
-            "total": [list(pair) for pair in circuit.total_latency.buckets()],
+            "scale": SCALE,
+            "first": FIRST,
+            "execute": sparse(circuit.latency),
+            "total": sparse(circuit.total_latency),
         },
         **process_fields(),
     }
+
+
+def sparse(histogram: Histogram) -> list[list[int]]:
+    """[bucket, count] of every bucket that holds anything.
+
+    Bucket ``i`` is what lies above ``base**(first + i)`` and up to ``base**(first + i + 1)`` seconds, where
+    ``base = 2**(2**-scale)``: summing the counts of many processes gives the histogram of them all.
+    """
+    return [[i, n] for i, n in enumerate(histogram.buckets()) if n]
 
 
 def exact_latency(histogram: Histogram) -> dict[str, float]:

@@ -72,25 +72,23 @@ class Connection:
     def _try_request(self, now: float, tick: int) -> None:
         end = self._inbox.find(b"\r\n\r\n")
         if end >= 0:
-            self._begin(self._reply_to(bytes(self._inbox[:end])), now, tick)
+            self._begin(*self._reply_to(bytes(self._inbox[:end])), now, tick)
         elif len(self._inbox) > MOST_HEAD:
-            self._begin(refuse(431, f"the request's head is longer than {MOST_HEAD} bytes"), now, tick)
+            self._begin(refuse(431, f"the request's head is longer than {MOST_HEAD} bytes"), True, now, tick)
 
-    def _reply_to(self, head: bytes) -> Reply:
+    def _reply_to(self, head: bytes) -> tuple[Reply, bool]:
+        """The answer, and whether its body is wanted."""
         try:
             request = parse(head)
-            reply = self._answer(request)
+            return self._answer(request), request.method != "HEAD"
         except BadRequest as error:
-            return refuse(400, str(error))
-        if request.method == "HEAD":
-            return Reply(reply.status, reply.headers, b"", reply.subscription)
-        return reply
+            return refuse(400, str(error)), True
 
-    def _begin(self, reply: Reply, now: float, tick: int) -> None:
+    def _begin(self, reply: Reply, with_body: bool, now: float, tick: int) -> None:
         self._answered = True
         self._inbox.clear()
         self.subscription = reply.subscription
-        self._queue(head_of(reply), reply.body, now=now)
+        self._queue(head_of(reply), reply.body if with_body else b"", now=now)
         if self.subscription is not None:
             self._queue(self.subscription.poll(tick), now=now)
         self.writable(now)

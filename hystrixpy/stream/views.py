@@ -21,8 +21,8 @@ class Histogram(Protocol):
     @property
     def max(self) -> float: ...
     def percentile(self, p: float, /) -> float: ...
-    def buckets(self) -> Sequence[tuple[int, int]]:
-        """(bucket index, count) of every bucket that is not empty."""
+    def buckets(self) -> Sequence[int]:
+        """One count per bucket."""
         ...
 
 

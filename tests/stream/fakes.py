@@ -2,51 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+from hystrixpy._native.histogram import LatencyHistogram, LatencySnapshot
 from hystrixpy.events import EventType
 
-FIRST = -160
-RATIO = 2 ** (1 / 8)
 
-
-class FakeHistogram:
-    """A naive histogram in the native buckets."""
-
-    def __init__(self, samples: Iterable[float] = ()) -> None:
-        self.counts: dict[int, int] = {}
-        self.total = 0.0
-        for seconds in samples:
-            index = min(max(math.ceil(math.log(seconds, RATIO)) - 1 - FIRST, 0), 254)
-            self.counts[index] = self.counts.get(index, 0) + 1
-            self.total += seconds
-
-    @property
-    def count(self) -> int:
-        return sum(self.counts.values())
-
-    @property
-    def mean(self) -> float:
-        return self.total / self.count if self.counts else 0.0
-
-    @property
-    def max(self) -> float:
-        return self.percentile(100)
-
-    def percentile(self, p: float) -> float:
-        rank, seen = self.count * p / 100, 0
-        for index in sorted(self.counts):
-            seen += self.counts[index]
-            if seen >= rank:
-                return RATIO ** (FIRST + index + 0.5)
-        return 0.0
-
-    def buckets(self) -> list[tuple[int, int]]:
-        return sorted(self.counts.items())
+def latencies(samples: Iterable[float] = ()) -> LatencySnapshot:
+    """A snapshot of these times, in seconds."""
+    histogram = LatencyHistogram()
+    for seconds in samples:
+        histogram.record(seconds)
+    return histogram.snapshot()
 
 
 def command_properties(**given: Any) -> SimpleNamespace:
@@ -118,8 +88,8 @@ class FakeCircuit:
     max_active: int = 0
     abandoned: int = 0
     limit: int = 10
-    latency: Any = field(default_factory=FakeHistogram)
-    total_latency: Any = field(default_factory=FakeHistogram)
+    latency: Any = field(default_factory=latencies)
+    total_latency: Any = field(default_factory=latencies)
     origins: Mapping[str, Any] = field(default_factory=dict)
     explanation: str = "circuit 'GetUser' is closed"
 

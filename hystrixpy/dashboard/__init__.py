@@ -1,0 +1,1 @@
+"""The dashboard: one static page over the stream, and the merging of many processes' streams (floor 6)."""

@@ -1,0 +1,69 @@
+// The two charts of the detail view, drawn by uPlot.
+
+import * as format from "./format.js";
+import { SPAN } from "./series.js";
+
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+const TRAFFIC = [["success", "success"], ["failure", "failure"], ["timeout", "timeout"], ["rejected", "rejected"], ["shortCircuited", "short-circuited"]];
+
+function axis(extra) {
+  return { stroke: colour("muted"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line") }, font: "12px system-ui", ...extra };
+}
+
+class Chart {
+  constructor(box, options) {
+    this.box = box;
+    this.plot = new uPlot({ ...this.size(), legend: { show: false }, cursor: { show: false }, ...options }, options.series.map(() => []), box);
+    this.resize = new ResizeObserver(() => this.plot.setSize(this.size()));
+    this.resize.observe(box);
+  }
+
+  size() { return { width: Math.max(this.box.clientWidth, 200), height: 180 }; }
+
+  close() {
+    this.resize.disconnect();
+    this.plot.destroy();
+  }
+}
+
+/** Outcomes per second over the last two minutes. */
+export class TrafficChart extends Chart {
+  constructor(box) {
+    super(box, {
+      scales: { x: { time: true, range: () => [(Date.now() - SPAN) / 1000, Date.now() / 1000] }, y: { range: (_, __, high) => [0, Math.max(high * 1.1, 1)] } },
+      axes: [axis({ values: (_, ticks) => ticks.map((t) => format.clock(t * 1000)), space: 90 }), axis({ values: (_, ticks) => ticks.map(format.rate), size: 44 })],
+      series: [{}, ...TRAFFIC.map(([, css]) => ({ stroke: colour(css), width: 2, points: { show: false } }))],
+    });
+  }
+
+  update(item) { this.plot.setData(item.series.table(Date.now(), TRAFFIC.map(([line]) => line))); }
+}
+
+/** How many calls took how long: the native buckets, which widen by 9 percent each. */
+export class LatencyChart extends Chart {
+  constructor(box) {
+    const bars = uPlot.paths.bars({ size: [0.9, 40] });
+    super(box, {
+      scales: { x: { time: false }, y: { range: (_, __, high) => [0, Math.max(high * 1.1, 1)] } },
+      axes: [axis({ values: (_, ticks) => ticks.map((t) => this.label(t)), space: 64, incrs: [1, 2, 4, 8, 16, 32] }), axis({ values: (_, ticks) => ticks.map((n) => (Number.isInteger(n) ? format.count(n) : "")), size: 44 })],
+      series: [{}, { fill: colour("success-soft"), stroke: colour("success"), width: 1, paths: bars, points: { show: false } },
+        { stroke: colour("timeout"), width: 2, paths: uPlot.paths.stepped({ align: 0 }), points: { show: false } }],
+    });
+  }
+
+  label(index) {
+    const { first, scale } = this.shape ?? { first: -160, scale: 3 };
+    return Number.isInteger(index) ? format.duration(1000 * 2 ** ((first + index + 1) / 2 ** scale)) : "";
+  }
+
+  update(item) {
+    const shape = (this.shape = item.data.hystrixpyLatencyBuckets);
+    if (!shape) return;
+    const [run, total] = [new Map(shape.execute), new Map(shape.total)];
+    const used = [...run.keys(), ...total.keys()];
+    if (!used.length) return;
+    const [low, high] = [Math.min(...used) - 2, Math.max(...used) + 2];
+    const xs = Array.from({ length: high - low + 1 }, (_, i) => low + i);
+    this.plot.setData([xs, xs.map((i) => run.get(i) ?? 0), xs.map((i) => total.get(i) ?? 0)]);
+  }
+}

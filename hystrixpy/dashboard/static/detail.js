@@ -1,0 +1,129 @@
+// Everything about one circuit, in a dialog: the browser keeps the focus inside and Escape closes it.
+
+import { LatencyChart, TrafficChart } from "./charts.js";
+import { byId, el, setData, setText } from "./dom.js";
+import * as format from "./format.js";
+import { words } from "./model.js";
+import { Properties } from "./properties.js";
+
+const COUNTS = [
+  ["success", "rollingCountSuccess"], ["failure", "rollingCountFailure"], ["timeout", "rollingCountTimeout"],
+  ["bad request", "rollingCountBadRequests"], ["short-circuited", "rollingCountShortCircuited"],
+  ["thread pool rejected", "rollingCountThreadPoolRejected"], ["semaphore rejected", "rollingCountSemaphoreRejected"],
+  ["cancelled", "hystrixpyRollingCountCancelled"], ["fallback success", "rollingCountFallbackSuccess"],
+  ["fallback failure", "rollingCountFallbackFailure"], ["fallback rejected", "rollingCountFallbackRejection"],
+  ["fallback missing", "rollingCountFallbackMissing"], ["fallback disabled", "hystrixpyRollingCountFallbackDisabled"],
+  ["exceptions thrown", "rollingCountExceptionsThrown"], ["from cache", "rollingCountResponsesFromCache"],
+  ["collapsed requests", "rollingCountCollapsedRequests"],
+];
+const TIMES = [["p50", "50"], ["p90", "90"], ["p99", "99"], ["p99.5", "99.5"], ["max", "max"], ["mean", "mean"]];
+
+export class Detail {
+  constructor() {
+    this.dialog = byId("detail");
+    this.dialog.addEventListener("close", () => this.closed());
+    this.dialog.addEventListener("click", (event) => { if (event.target === this.dialog) this.dialog.close(); });
+  }
+
+  get isOpen() { return this.dialog.open; }
+
+  open = (item) => {
+    this.item = item;
+    this.dialog.replaceChildren(this.build());
+    this.dialog.showModal();
+    this.charts = [new TrafficChart(this.trafficBox), new LatencyChart(this.latencyBox)];
+    this.properties = new Properties(item, this.explain, this.propertyBox);
+    delete this.dialog.dataset.state;
+    this.update();
+  };
+
+  closed() {
+    this.charts.forEach((chart) => chart.close());
+    this.properties.close();
+    this.dialog.replaceChildren();
+  }
+
+  build() {
+    this.state = el("span", "state");
+    const name = el("h2", "", this.item.key);
+    name.id = "detail-name";
+    const close = el("button", "quiet close", "Close");
+    close.type = "button";
+    close.addEventListener("click", () => this.dialog.close());
+    this.sub = el("p", "sub");
+    return el("div", "sheet", el("header", "", el("div", "", name, this.sub), this.state, close), this.body());
+  }
+
+  body() {
+    this.explain = el("div", "explain", "Asking for the breaker's own words…");
+    this.trafficBox = el("div", "chart");
+    this.latencyBox = el("div", "chart");
+    this.history = el("ol", "history");
+    this.propertyBox = el("div", "properties");
+    return el("div", "panels",
+      panel("What the breaker says", this.explain, "wide"),
+      panel("Outcomes per second, last two minutes", el("div", "", this.trafficBox, legend()), "wide"),
+      panel("Latency", el("div", "", this.latencyBox, latencyLegend(), this.latencyTable()), "wide"),
+      panel("Counts of the rolling window", this.countTable()),
+      panel("State changes seen here", this.history),
+      panel("Properties in force", this.propertyBox, "wide"));
+  }
+
+  countTable() {
+    this.counts = COUNTS.map(([, field]) => ({ field, value: el("dd", "") }));
+    return el("dl", "facts", ...COUNTS.map(([label], i) => el("div", "", el("dt", "", label), this.counts[i].value)));
+  }
+
+  latencyTable() {
+    const rows = [["run", "hystrixpyLatencyExecute"], ["with fallback", "hystrixpyLatencyTotal"]];
+    this.cells = [];
+    const body = rows.map(([label, field]) => el("tr", "", headerCell(label, "row"), ...TIMES.map(([, p]) => this.cell(field, p))));
+    const head = el("tr", "", el("td", ""), ...TIMES.map(([label]) => headerCell(label, "col")));
+    return el("div", "scroll", el("table", "times", el("thead", "", head), el("tbody", "", ...body)));
+  }
+
+  cell(field, p) {
+    const value = el("td", "");
+    this.cells.push({ field, p, value });
+    return value;
+  }
+
+  update() {
+    const { data, view, events } = this.item;
+    if (this.dialog.dataset.state !== view.state) this.properties.ask(); // the breaker has something new to say
+    setData(this.dialog, "state", view.state);
+    setText(this.state, words(view.state));
+    setText(this.sub, this.subtitle(data, view));
+    for (const { field, value } of this.counts) setText(value, format.count(data[field] ?? 0));
+    for (const { field, p, value } of this.cells) setText(value, format.duration(data[field]?.[p] ?? 0));
+    for (const chart of this.charts) chart.update(this.item);
+    this.updateHistory(events);
+  }
+
+  subtitle(data, view) {
+    const isolation = data.propertyValue_executionIsolationStrategy === "THREAD" ? `thread pool ${data.threadPool}` : "semaphore";
+    const hosts = data.hystrixpyInstances?.join(", ") ?? data.hystrixpyInstance ?? "";
+    return [`group ${data.group}`, isolation, `${view.active} in flight`, `${view.abandoned} abandoned`, hosts].filter(Boolean).join(" · ");
+  }
+
+  updateHistory(events) {
+    if (this.history.childElementCount === Math.max(events.length, 1) && this.history.latest === events[0]) return;
+    this.history.latest = events[0];
+    const lines = events.map(({ time, text }) => el("li", "", el("time", "", format.clock(time)), ` ${text}`));
+    this.history.replaceChildren(...(lines.length ? lines : [el("li", "none", "none since this page was opened")]));
+  }
+}
+
+function panel(title, content, className = "") {
+  return el("section", `panel ${className}`, el("h3", "", title), content);
+}
+
+function headerCell(text, scope) {
+  const cell = el("th", "", text);
+  cell.scope = scope;
+  return cell;
+}
+
+const legendOf = (...entries) => el("p", "legend", ...entries.map(([kind, label]) => el("span", kind, label)));
+const legend = () => legendOf(["success", "success"], ["failure", "failure"], ["timeout", "timeout"], ["rejected", "rejected"], ["short-circuited", "short-circuited"]);
+const latencyLegend = () => legendOf(["success", "run (bars)"], ["timeout", "with fallback (line)"]);
