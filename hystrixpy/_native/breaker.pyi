@@ -1,6 +1,6 @@
 from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar
+from typing import Any, Literal, ParamSpec, Self, TypeVar
 
 from hystrixpy.events import CircuitState
 from hystrixpy.types import HealthCounts
@@ -41,6 +41,8 @@ class CircuitBreaker:
     def state(self) -> CircuitState: ...
     @property
     def is_open(self) -> bool: ...
+    @property
+    def forced(self) -> Literal["open", "closed"] | None: ...
     @property
     def health(self) -> HealthCounts: ...
     def allows_request(self) -> bool: ...

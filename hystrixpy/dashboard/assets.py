@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hystrixpy.stream.site import Asset
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["CONTENT_SECURITY_POLICY", "assets"]
+__all__ = ["CONTENT_SECURITY_POLICY", "Asset", "assets"]
 
 _STATIC = Path(__file__).parent / "static"
 _TYPES = {
@@ -36,6 +35,14 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "trusted-types 'none'",
     )
 )
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file of the dashboard: its bytes and the headers it leaves with."""
+
+    body: bytes
+    headers: tuple[tuple[str, str], ...]
 
 
 @cache

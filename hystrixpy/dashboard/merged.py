@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from hystrixpy.dashboard.assets import assets
 from hystrixpy.dashboard.reader import Address
 from hystrixpy.dashboard.turbine import merge
 from hystrixpy.dashboard.worker import TYPES, Worker
@@ -37,7 +36,7 @@ class Merged:
             "/hystrix.stream": Channel(self.stream),
             "/hystrix/config.stream": Channel(self.config, every=5.0),
         }
-        return Site(streams, assets(), {"/hystrixpy/sources.json": self.sources})
+        return Site(streams, {"/hystrixpy/sources.json": self.sources})
 
     def close(self) -> None:
         """Stop listening."""

@@ -151,7 +151,9 @@ def _pool(merged: Event, events: Sequence[Event], _hosts: int) -> None:
 
 
 def _collapser(merged: Event, events: Sequence[Event], hosts: int) -> None:
-    merged["propertyValue_timerDelayInMilliseconds"] *= hosts
+    one = max(_number(events[0].get("reportingHosts", 1)), 1)
+    delay = _number(events[0].get("propertyValue_timerDelayInMilliseconds", 0))
+    merged["propertyValue_timerDelayInMilliseconds"] = delay // one * hosts
     sizes: dict[int, int] = {}
     for event in events:
         for size, count in event.get("hystrixpyBatchSizes", ()):

@@ -1,0 +1,1 @@
+"""The numbers, live (floor 6)."""

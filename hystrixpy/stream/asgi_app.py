@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from hystrixpy.stream.channel import TICK, tick_now, until_next_tick
+from hystrixpy.stream.channel import PATIENCE, TICK, tick_now, until_next_tick
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -38,7 +38,7 @@ class AsgiApp:
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         query = scope.get("query_string", b"").decode("latin-1")
-        reply = self._site.answer(scope["method"], _below_mount(scope), query)
+        reply = self._site.answer(scope["method"], *_place(scope, query))
         try:
             await send(_start(reply))
             body = b"" if scope["method"] == "HEAD" else reply.body
@@ -63,21 +63,24 @@ class AsgiApp:
             await asyncio.gather(gone, sending, return_exceptions=True)
 
     async def _send_samples(self, subscription: Subscription, send: Send) -> None:
-        with contextlib.suppress(OSError):  # how some servers say that the client is gone
+        # OSError is how some servers say that the client is gone; a client that takes nothing for so long
+        # (TimeoutError, also one) has to make room for others.
+        with contextlib.suppress(OSError):
             while not self._site.closed.is_set():
                 sample = await asyncio.to_thread(subscription.poll, tick_now())
-                await send({"type": "http.response.body", "body": sample, "more_body": True})
+                async with asyncio.timeout(PATIENCE):
+                    await send({"type": "http.response.body", "body": sample, "more_body": True})
                 await asyncio.sleep(min(until_next_tick() + 0.001, TICK))
             await send({"type": "http.response.body", "body": b""})
 
 
-def _below_mount(scope: Scope) -> str:
-    """The path relative to the mount: some frameworks leave the prefix in ``path``, some take it out."""
+def _place(scope: Scope, query: str) -> tuple[str, str, str]:
+    """(path below the mount, query, mount): some frameworks leave the prefix in ``path``, some take it out."""
     path: str = scope["path"]
     prefix: str = scope.get("root_path", "").rstrip("/")
     if prefix and (path == prefix or path.startswith(prefix + "/")):
-        return path[len(prefix) :]
-    return path
+        path = path[len(prefix) :]
+    return path, query, prefix
 
 
 def _start(reply: Reply) -> Message:

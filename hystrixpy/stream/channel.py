@@ -16,12 +16,14 @@ from hystrixpy.stream.wire import PING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["LIMIT", "TICK", "Channel", "Full", "Slots", "Subscription", "tick_now", "until_next_tick"]
+__all__ = ["LIMIT", "PATIENCE", "TICK", "Channel", "Full", "Slots", "Subscription", "tick_now", "until_next_tick"]
 
 TICK = 0.5
 """Seconds between two samples, and between two keep-alives."""
 LIMIT = 5
 """Clients per stream, as Hystrix's ``hystrix.config.stream.maxConcurrentConnections``."""
+PATIENCE = 30.0
+"""Seconds without a byte taken after which a client is dropped."""
 _FRESH = 0.1
 _LONGEST = 60.0
 

@@ -13,6 +13,7 @@ import contextlib
 import socket
 from typing import TYPE_CHECKING
 
+from hystrixpy.stream.channel import PATIENCE
 from hystrixpy.stream.http1 import MOST_HEAD, BadRequest, Request, head_of, parse
 from hystrixpy.stream.site import Reply, refuse
 
@@ -21,12 +22,10 @@ if TYPE_CHECKING:
 
     from hystrixpy.stream.channel import Subscription
 
-__all__ = ["GRACE", "PATIENCE", "Connection"]
+__all__ = ["GRACE", "Connection"]
 
 GRACE = 10.0
 """Seconds a new connection has to send a whole request."""
-PATIENCE = 30.0
-"""Seconds without a byte taken after which a client is dropped."""
 _LINGER = 2.0
 _CHUNK = 64 << 10
 

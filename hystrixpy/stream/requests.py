@@ -33,23 +33,21 @@ class ExecutionView(Protocol):
 
 def request_event(executed: Iterable[ExecutionView]) -> list[dict[str, Any]]:
     """The executions of one request as Hystrix tells them: equal ones merged, cache hits counted."""
-    merged: dict[tuple[Any, ...], dict[str, Any]] = {}
+    entries: dict[tuple[Any, ...], dict[str, Any]] = {}
     for execution in executed:
         shape = _shape(execution)
-        entry = merged.setdefault(shape, {"first": execution, "latencies": [], "cached": 0})
+        # A hit has the events of the execution it shares, so it is counted there; the order is the log's.
+        entry = entries.get(shape) or entries.setdefault(shape, {"first": execution, "latencies": [], "cached": 0})
         if execution.is_from_cache:
             entry["cached"] += 1
         else:
             entry["latencies"].append(milliseconds(execution.latency))
-    return [_entry(**entry) for entry in merged.values()]
+    return [_entry(**entry) for entry in entries.values()]
 
 
 def _shape(execution: ExecutionView) -> tuple[Any, ...]:
-    """What two executions must share to be told as one; a cache hit has the shape of its original."""
-    counts = execution.event_counts
-    shown = tuple(
-        (event, counts.get(event, 1)) for event in execution.events if event is not EventType.RESPONSE_FROM_CACHE
-    )
+    """What executions must share to be told as one."""
+    shown = tuple((event, execution.event_counts.get(event, 1)) for event in _told(execution))
     return execution.command_key, shown, execution.collapser_key, execution.number_collapsed
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["StreamServer", "close_all"]
 
 _ALWAYS = ("127.0.0.1", "localhost", "[::1]")
-_WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104 - recognised, not bound
+_WILDCARDS = ("", "0.0.0.0", "::")
 
 
 class StreamServer:

@@ -10,15 +10,16 @@ import threading
 import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
+from hystrixpy.dashboard.assets import Asset, assets
 from hystrixpy.stream.channel import LIMIT, Full, Subscription
 from hystrixpy.stream.wire import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["Asset", "Reply", "Site", "Source", "refuse"]
+__all__ = ["Reply", "Site", "Source", "refuse"]
 
 SHUT_DOWN = "Service has been shut down."
 
@@ -55,14 +56,6 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
-class Asset:
-    """A file of the dashboard: its bytes and the headers it leaves with."""
-
-    body: bytes
-    headers: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
 class Reply:
     """An answer: a whole body, or (with a subscription) a stream without an end."""
 
@@ -83,24 +76,26 @@ class Site:
     def __init__(
         self,
         streams: Mapping[str, Source],
-        assets: Mapping[str, Asset],
         documents: Mapping[str, Callable[[], Any]],
+        assets: Callable[[], Mapping[str, Asset]] = assets,
     ) -> None:
         self._streams = streams
-        self._assets = assets
+        self._assets = assets  # a function: nobody reads the files before somebody opens the page
         self._documents = documents
         self.closed = threading.Event()
         _sites.add(self)
 
-    def answer(self, method: str, path: str, query: str = "") -> Reply:
-        """Decide about one request. ``path`` is relative to where the site is mounted."""
+    def answer(self, method: str, path: str, query: str = "", mount: str = "") -> Reply:
+        """Decide about one request. ``path`` is relative to ``mount``, where the site is mounted."""
         if method not in ("GET", "HEAD"):
             return refuse(405, "read-only: GET and HEAD are all there is", ("Allow", "GET, HEAD"))
+        if mount and not path:  # the page's links are relative: without the slash they would miss the mount
+            return refuse(308, "the dashboard is one slash further", ("Location", quote(mount) + "/"))
         path = "/" + path.lstrip("/")
         if path in self._streams:
             return self._stream(self._streams[path], method, query)
-        if path in self._assets:
-            asset = self._assets[path]
+        asset = self._assets().get(path)
+        if asset is not None:
             return Reply(200, (*asset.headers, *_SAFE_HEADERS), asset.body)
         if path in self._documents:
             headers = (("Content-Type", "application/json"), ("Cache-Control", "no-store"), *_SAFE_HEADERS)
@@ -121,6 +116,10 @@ class Site:
     def close(self) -> None:
         """End every stream at its next tick; new ones are refused."""
         self.closed.set()
+
+    def reopen(self) -> None:
+        """Take clients again after ``close``."""
+        self.closed.clear()
 
     def forget(self) -> None:
         """What a forked child does first: it has inherited no client and perhaps a held lock."""

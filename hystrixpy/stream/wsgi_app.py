@@ -24,7 +24,8 @@ class WsgiApp:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         method = environ["REQUEST_METHOD"]
-        reply = self._site.answer(method, environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", ""))
+        path, mount = environ.get("PATH_INFO", ""), environ.get("SCRIPT_NAME", "")
+        reply = self._site.answer(method, path, environ.get("QUERY_STRING", ""), mount)
         subscription = reply.subscription
         headers = list(reply.headers)
         try:

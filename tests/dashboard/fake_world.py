@@ -12,7 +12,6 @@ import threading
 import time
 from types import SimpleNamespace
 
-from hystrixpy.dashboard.assets import assets
 from hystrixpy.stream.channel import Channel
 from hystrixpy.stream.process import identity
 from hystrixpy.stream.server import StreamServer
@@ -48,7 +47,7 @@ def site_of(world: World) -> Site:
         "/hystrix/utilization.stream": Channel(samples.utilization),
         "/hystrix/config.stream": Channel(samples.config, every=5.0),
     }
-    return Site(streams, assets(), {"/hystrixpy/sources.json": lambda: {"merged": False, "sources": [identity()]}})
+    return Site(streams, {"/hystrixpy/sources.json": lambda: {"merged": False, "sources": [identity()]}})
 
 
 def serve(world: World, port: int = 0) -> StreamServer:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hystrixpy._native.histogram import LatencyHistogram, LatencySnapshot
 from hystrixpy.events import EventType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 
 def latencies(samples: Iterable[float] = ()) -> LatencySnapshot:

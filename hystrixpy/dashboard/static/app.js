@@ -5,7 +5,7 @@ import { Detail } from "./detail.js";
 import { byId, setData, setText } from "./dom.js";
 import * as format from "./format.js";
 import { Grid } from "./grid.js";
-import { Model, words } from "./model.js";
+import { Model } from "./model.js";
 import { Order, byName } from "./order.js";
 import { CollapserCard, PoolCard } from "./small-cards.js";
 import { watchSources } from "./sources.js";
@@ -98,4 +98,3 @@ function down(reason, wait) {
 initTheme(paint);
 follow("hystrix.stream", { event: (event) => model.take(event), sample: paint, up, down });
 watchSources();
-export { model, words };

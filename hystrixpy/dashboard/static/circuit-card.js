@@ -2,7 +2,7 @@
 
 import { el, setData, setText, svg } from "./dom.js";
 import * as format from "./format.js";
-import { rejections, words } from "./model.js";
+import { rejections, stateText } from "./model.js";
 import { draw } from "./sparkline.js";
 
 const COUNTERS = [
@@ -77,7 +77,7 @@ export class CircuitCard {
   update() {
     const { data, view } = this.item;
     setData(this.element, "state", view.state);
-    setText(this.state, words(view.state));
+    setText(this.state, stateText(data));
     setText(this.group, data.group);
     setText(this.rate, format.rate(view.rate));
     setText(this.error, `${view.errorPercentage}%`);

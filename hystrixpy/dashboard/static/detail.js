@@ -3,7 +3,7 @@
 import { LatencyChart, TrafficChart } from "./charts.js";
 import { byId, el, setData, setText } from "./dom.js";
 import * as format from "./format.js";
-import { words } from "./model.js";
+import { stateText } from "./model.js";
 import { Properties } from "./properties.js";
 
 const COUNTS = [
@@ -92,7 +92,7 @@ export class Detail {
     const { data, view, events } = this.item;
     if (this.dialog.dataset.state !== view.state) this.properties.ask(); // the breaker has something new to say
     setData(this.dialog, "state", view.state);
-    setText(this.state, words(view.state));
+    setText(this.state, stateText(data));
     setText(this.sub, this.subtitle(data, view));
     for (const { field, value } of this.counts) setText(value, format.count(data[field] ?? 0));
     for (const { field, p, value } of this.cells) setText(value, format.duration(data[field]?.[p] ?? 0));

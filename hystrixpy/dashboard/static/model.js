@@ -95,9 +95,18 @@ export function stateOf(data) {
 /** What happened between two events of one circuit, in words, or "". */
 function changed(before, after) {
   const [from, to] = [stateOf(before), stateOf(after)];
-  if (from !== to) return `${words(from)} → ${words(to)}`;
+  if (from !== to) return `${stateText(before)} → ${stateText(after)}`;
   const more = (after.hystrixpyTransitions?.open ?? 0) - (before.hystrixpyTransitions?.open ?? 0);
   return more > 0 ? `opened ${more === 1 ? "once" : `${more} times`} and is ${words(to)} again` : "";
+}
+
+/** The state of a circuit in words; where processes differ, how many of them are not closed. */
+export function stateText(data) {
+  const state = stateOf(data);
+  const states = data.hystrixpyStates;
+  if (state !== "mixed" || !states) return words(state);
+  const [kind, n] = states.open ? ["open", states.open] : ["half-open", states.half_open];
+  return `${n} of ${data.reportingHosts} ${kind}`;
 }
 
 /** A state in words: half_open -> "half-open", forced_open -> "forced open". */

@@ -275,6 +275,16 @@ cdef class CircuitBreaker:
         return breaker_is_open(self.b, &rules)
 
     @property
+    def forced(self):
+        """``"open"`` or ``"closed"`` while it is forced so, by hand or by property, else None. Open wins."""
+        cdef BreakerRules rules
+        self.rules_now(&rules)
+        if forced_open(self.b, &rules):
+            return "open"
+        by_hand = hx_load(&self.b.steer) & STEER_CLOSED
+        return "closed" if by_hand or (rules.force_closed and rules.enabled) else None
+
+    @property
     def health(self):
         """What the breaker decides on: ``HealthCounts(total, errors, error_percentage)`` of its window."""
         cdef Counts counts = breaker_health(self.b, &self.health_cells, now_ns())
