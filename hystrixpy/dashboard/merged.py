@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 from hystrixpy.dashboard.reader import Address
 from hystrixpy.dashboard.turbine import merge
 from hystrixpy.dashboard.worker import TYPES, Worker
 from hystrixpy.stream.channel import Channel
+from hystrixpy.stream.complaints import Complaints
 from hystrixpy.stream.site import Site
 from hystrixpy.stream.wire import data_event
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 __all__ = ["Merged"]
-
-logger = logging.getLogger("hystrixpy")
 
 
 class Merged:
@@ -29,6 +27,7 @@ class Merged:
     def __init__(self, urls: Iterable[str]) -> None:
         addresses = [Address(url) for url in dict.fromkeys(urls)]
         self.workers = [Worker(address) for address in addresses]
+        self._complaints = Complaints()
 
     def site(self) -> Site:
         """The dashboard and the two streams that make sense for many processes."""
@@ -50,7 +49,16 @@ class Merged:
             for event in worker.events():
                 if key is None or event["name"] == key:
                     by_name.setdefault((TYPES.index(event["type"]), event["name"]), []).append(event)
-        return [event for name in sorted(by_name) for event in _merged(by_name[name])]
+        return [event for name in sorted(by_name) for event in self._merged(by_name[name])]
+
+    def _merged(self, events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        try:
+            return [merge(events)]
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
+            # A stream that is none of ours, or hostile: that circuit is left out, the others are shown.
+            name = events[0]["name"]
+            self._complaints.about(name, "hystrixpy: events of %.100r cannot be merged; it is not shown", name)
+            return []
 
     def stream(self, key: str | None = None) -> bytes:
         """A sample of ``hystrix.stream``."""
@@ -64,15 +72,6 @@ class Merged:
     def sources(self) -> dict[str, Any]:
         """Every process, living or lost."""
         return {"merged": True, "sources": [worker.status() for worker in self.workers]}
-
-
-def _merged(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    try:
-        return [merge(events)]
-    except (AttributeError, KeyError, TypeError, ValueError):
-        # A stream that is none of ours, or hostile: that circuit is left out, the others are shown.
-        logger.warning("hystrixpy: events of %r cannot be merged", events[0]["name"], exc_info=True)
-        return []
 
 
 def _config(configs: Sequence[dict[str, Any]], key: str | None) -> dict[str, Any]:

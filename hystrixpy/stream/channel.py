@@ -6,11 +6,11 @@ asks for it; the others get the same object, so what a client costs is a pointer
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from typing import TYPE_CHECKING, Protocol
 
+from hystrixpy.stream.complaints import Complaints
 from hystrixpy.stream.wire import PING
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ PATIENCE = 30.0
 """Seconds without a byte taken after which a client is dropped."""
 _FRESH = 0.1
 _LONGEST = 60.0
-
-logger = logging.getLogger("hystrixpy")
 
 
 def tick_now() -> int:
@@ -95,6 +93,7 @@ class Channel:
     def __init__(self, sample: Callable[[str | None], bytes], *, every: float = TICK) -> None:
         self._sample = sample
         self._every = every
+        self._complaints = Complaints()
         self.forget()
 
     def forget(self) -> None:
@@ -123,7 +122,7 @@ class Channel:
         try:
             return self._sample(key) + PING
         except Exception:
-            logger.exception("hystrixpy: a sample of the stream could not be built; clients get the next one")
+            self._complaints.about("sample", "hystrixpy: a sample of the stream could not be built; clients get none")
             return PING
 
 

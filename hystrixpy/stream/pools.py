@@ -31,9 +31,7 @@ def pool_event(pool: PoolView) -> dict[str, Any]:
         "rollingMaxActiveThreads": pool.max_active,
         "rollingCountCommandRejections": pool.rolling_rejected,
         "propertyValue_queueSizeRejectionThreshold": pool.properties.queue_rejection_threshold,
-        "propertyValue_metricsRollingStatisticalWindowInMilliseconds": milliseconds(
-            pool.properties.rolling_window
-        ),
+        "propertyValue_metricsRollingStatisticalWindowInMilliseconds": milliseconds(pool.properties.rolling_window),
         "reportingHosts": 1,
         "hystrixpyAbandoned": pool.abandoned,
         "hystrixpyMaxQueueSize": pool.properties.max_queue_size,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hystrixpy.stream.collapsers import collapser_event
 from hystrixpy.stream.commands import command_event
+from hystrixpy.stream.complaints import Complaints
 from hystrixpy.stream.config import config_event
 from hystrixpy.stream.pools import pool_event
 from hystrixpy.stream.utilization import utilization_event
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from hystrixpy.stream.views import CircuitView, CollapserView, PoolView
 
 __all__ = ["Process", "Samples"]
-
-logger = logging.getLogger("hystrixpy")
 
 _AT_ONCE = 16
 _PAUSE = 0.0002
@@ -39,17 +37,27 @@ class Samples:
 
     def __init__(self, process: Process) -> None:
         self._process = process
+        self._complaints = Complaints()
 
     def stream(self, key: str | None = None) -> bytes:
         """``hystrix.stream``: one event per command, then per pool, then per collapser."""
         process = self._process
         return b"".join(
             [
-                *_events(process.circuits(), command_event, key),
-                *_events(process.pools(), pool_event, key),
-                *_events(process.collapsers(), collapser_event, key),
+                *self._events(process.circuits(), command_event, key),
+                *self._events(process.pools(), pool_event, key),
+                *self._events(process.collapsers(), collapser_event, key),
             ]
         )
+
+    def _events(
+        self, things: Iterable[Any], event: Callable[[Any], dict[str, Any]], key: str | None
+    ) -> Iterator[bytes]:
+        for thing in _named(things, key):
+            try:
+                yield data_event(event(thing))
+            except Exception:  # one broken circuit must not blind us to the others
+                self._complaints.about(thing.key, "hystrixpy: %.100r cannot be shown in the stream", thing.key)
 
     def utilization(self, key: str | None = None) -> bytes:
         """``hystrix/utilization.stream``: who is busy, in one object."""
@@ -66,14 +74,6 @@ class Samples:
 def _named(things: Iterable[Any], key: str | None) -> list[Any]:
     """The things of that name, all without one. A long list is taken in gulps: see ``_gently``."""
     return [thing for thing in _gently(things) if key is None or thing.key == key]
-
-
-def _events(things: Iterable[Any], event: Callable[[Any], dict[str, Any]], key: str | None) -> Iterator[bytes]:
-    for thing in _named(things, key):
-        try:
-            yield data_event(event(thing))
-        except Exception:  # one broken circuit must not blind us to the others
-            logger.exception("hystrixpy: %r is missing in the stream", thing.key)
 
 
 def _gently(things: Iterable[Any]) -> Iterator[Any]:

@@ -41,28 +41,34 @@ class CircuitView(Protocol):
     def properties(self) -> Any:
         """The ``CommandProperties`` in force."""
         ...
+
     @property
     def state(self) -> str:
         """``closed``, ``open`` or ``half_open``: the real one."""
         ...
+
     @property
     def forced(self) -> str | None:
         """``open``, ``closed`` or None: what holds the breaker, by hand or by property."""
         ...
+
     @property
     def is_open(self) -> bool: ...
     @property
     def health(self) -> tuple[int, int]:
         """(calls, errors) that the breaker judges by."""
         ...
+
     @property
     def rolling(self) -> Sequence[int]:
         """One count per event, in the order of ``EventType``."""
         ...
+
     @property
     def transitions(self) -> tuple[int, int, int]:
         """How often it became closed, open, half-open."""
         ...
+
     @property
     def active(self) -> int: ...
     @property
@@ -73,6 +79,7 @@ class CircuitView(Protocol):
     def limit(self) -> int:
         """How many may run at once: permits, or threads of the pool."""
         ...
+
     @property
     def latency(self) -> Histogram: ...
     @property
@@ -81,6 +88,7 @@ class CircuitView(Protocol):
     def explanation(self) -> str:
         """What ``explain()`` says."""
         ...
+
     @property
     def origins(self) -> Mapping[str, Any]:
         """A ``PropertyOrigin`` per property."""
@@ -96,6 +104,7 @@ class PoolView(Protocol):
     def properties(self) -> Any:
         """The ``ThreadPoolProperties`` in force."""
         ...
+
     @property
     def active(self) -> int: ...
     @property
@@ -131,6 +140,7 @@ class CollapserView(Protocol):
     def properties(self) -> Any:
         """The ``CollapserProperties`` in force."""
         ...
+
     @property
     def rolling_requests(self) -> int: ...
     @property
@@ -141,10 +151,12 @@ class CollapserView(Protocol):
     def batch_sizes(self) -> Mapping[int, int]:
         """How many batches had each size, over the window."""
         ...
+
     @property
     def window(self) -> float:
         """Seconds that the rolling numbers cover."""
         ...
+
     @property
     def buckets(self) -> int: ...
     @property

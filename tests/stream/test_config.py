@@ -78,7 +78,12 @@ def test_pool_config_has_hystrix_shape() -> None:
 def test_collapser_config_has_hystrix_shape() -> None:
     """Unbounded is Java's largest int."""
     collapser = config_event([], [], [FakeCollapser()])["collapsers"]["UserById"]
-    assert list(shape(collapser)) == ["maxRequestsInBatch", "timerDelayInMilliseconds", "requestCacheEnabled", "metrics"]
+    assert list(shape(collapser)) == [
+        "maxRequestsInBatch",
+        "timerDelayInMilliseconds",
+        "requestCacheEnabled",
+        "metrics",
+    ]
     assert collapser["maxRequestsInBatch"] == 2147483647
     assert list(collapser["metrics"]) == [
         *("percentileBucketSizeInMilliseconds", "percentileBucketCount", "percentileEnabled"),

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 
-def execution(key: str, *events: E, latency: float | None = 0.012, counts: dict[E, int] | None = None, **more: Any) -> Any:
+def execution(
+    key: str, *events: E, latency: float | None = 0.012, counts: dict[E, int] | None = None, **more: Any
+) -> Any:
     """An execution as ``cmd.execution`` shows it."""
     return SimpleNamespace(
         command_key=key,

@@ -73,7 +73,9 @@ def test_unknown_path_is_not_found(server: StreamServer) -> None:
     assert b"/hystrix.stream" in body
 
 
-@pytest.mark.parametrize("path", ["/proxy.stream?origin=http://127.0.0.1:1/", "/../../etc/passwd", "/static/../assets.py"])
+@pytest.mark.parametrize(
+    "path", ["/proxy.stream?origin=http://127.0.0.1:1/", "/../../etc/passwd", "/static/../assets.py"]
+)
 def test_nothing_is_fetched_or_read_for_anybody(server: StreamServer, path: str) -> None:
     """No proxy, no file outside the page's own."""
     assert get(server, path)[0] == 404
@@ -206,7 +208,11 @@ def test_client_that_never_reads_holds_nobody_up(world: World) -> None:
             eager.ask("/hystrix.stream").head()
             for _ in range(3 * 503):
                 eager.event()
-            (stuck,) = [c for c in server._loop._connections.values() if c.sending and c.sock.getpeername() == deaf.sock.getsockname()]
+            (stuck,) = [
+                c
+                for c in server._loop._connections.values()
+                if c.sending and c.sock.getpeername() == deaf.sock.getsockname()
+            ]
             assert len(stuck._outbox) <= 1
             assert len(stuck._outbox[0].obj) < 5_000_000
 
@@ -246,8 +252,8 @@ def test_with_block_closes(world: World) -> None:
 
 def test_url_of_a_wildcard_can_be_opened(world: World) -> None:
     """0.0.0.0 is where it listens, not where one goes; under it only known names are answered."""
-    with StreamServer(site_of(world), "0.0.0.0", 0) as server:  # noqa: S104
-        assert server.host == "0.0.0.0"  # noqa: S104
+    with StreamServer(site_of(world), "0.0.0.0", 0) as server:
+        assert server.host == "0.0.0.0"
         assert server.url == f"http://127.0.0.1:{server.port}"
         assert get(server, "/", host="0.0.0.0")[0] == 403
 

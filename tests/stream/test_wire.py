@@ -34,7 +34,8 @@ def test_ping_is_a_field_that_event_sources_ignore() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "expected"), [(None, 0), (0.0, 0), (0.29, 290), (1.0, 1000), (0.0019, 1), (0.0009, 0), (3600.0, 3600000)]
+    ("seconds", "expected"),
+    [(None, 0), (0.0, 0), (0.29, 290), (1.0, 1000), (0.0019, 1), (0.0009, 0), (3600.0, 3600000)],
 )
 def test_milliseconds_are_truncated(seconds: float | None, expected: int) -> None:
     """Down to the whole millisecond, but not by a rounding error of binary fractions."""
