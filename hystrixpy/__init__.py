@@ -57,6 +57,7 @@ from hystrixpy.registry import (
     thread_pool,
     thread_pool_keys,
 )
+from hystrixpy.stream import serve
 from hystrixpy.types import HealthCounts
 
 __all__ = [
@@ -115,6 +116,7 @@ __all__ = [
     "remove_hook",
     "remove_listener",
     "reset",
+    "serve",
     "shutdown",
     "thread_pool",
     "thread_pool_keys",

@@ -24,7 +24,8 @@ LIMIT = 5
 """Clients per stream, as Hystrix's ``hystrix.config.stream.maxConcurrentConnections``."""
 PATIENCE = 30.0
 """Seconds without a byte taken after which a client is dropped."""
-_FRESH = 0.1
+_CHEAP = 0.005
+_SHARE = 4
 _LONGEST = 60.0
 
 
@@ -100,23 +101,30 @@ class Channel:
         """Start anew, without clients: in a forked child another thread may have held the locks."""
         self._slots = Slots()
         self._lock = threading.Lock()
-        self._shared: tuple[int, float, bytes] = (-1, 0.0, PING)
+        self._tick, self._frame = -1, PING
+        self._stale_at = 0.0
 
     def subscribe(self, query: Mapping[str, str]) -> Subscription:
         """A place for a client, or ``Full``. ``delay`` (ms) and ``key`` narrow what it gets."""
         return _Sampled(self, self._slots.take(), _period(query, self._every), query.get("key"))
 
     def frame(self, tick: int, key: str | None, *, first: bool) -> bytes:
-        """The sample of this tick, or for a client's ``first`` one that is at most a tenth of a second old."""
+        """The sample of this tick; for a client's ``first`` one as of now, unless that were too dear."""
         if key is not None:
             return self._build(key)
         with self._lock:
-            built_in, built_at, frame = self._shared
-            fresh = time.monotonic() - built_at < _FRESH
-            if not (fresh if first else built_in == tick):
-                frame = self._build(None)
-                self._shared = (tick, time.monotonic(), frame)
-            return frame
+            stale = time.monotonic() >= self._stale_at
+            if stale if first else tick != self._tick:
+                self._renew(tick)
+            return self._frame
+
+    def _renew(self, tick: int) -> None:
+        start = time.monotonic()
+        self._tick, self._frame = tick, self._build(None)
+        end = time.monotonic()
+        # Clients that come and go in a loop get fresh samples as long as these are cheap; of dear ones no
+        # more than a fifth of a processor's time.
+        self._stale_at = end + (_SHARE * (end - start) if end - start > _CHEAP else 0.0)
 
     def _build(self, key: str | None) -> bytes:
         try:

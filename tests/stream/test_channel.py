@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -40,12 +41,29 @@ def test_sample_ends_with_a_keep_alive() -> None:
 
 
 def test_first_sample_comes_at_once_and_fresh() -> None:
-    """A client that comes within a tick does not get what the tick began with, if that is old."""
-    sample = Counter()
-    channel = Channel(sample)
+    """A client that comes within a tick does not get what the tick began with."""
+    channel = Channel(Counter())
     channel.subscribe({}).poll(7)
-    channel._shared = (7, channel._shared[1] - 1.0, channel._shared[2])  # as if it had been built a second ago
     assert channel.subscribe({}).poll(7).startswith(b"data: None 2")
+
+
+def test_clients_that_come_and_go_cannot_keep_the_process_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of samples that take long, newcomers share one for four times as long as it took."""
+    now = [100.0]
+    monkeypatch.setattr("hystrixpy.stream.channel.time", SimpleNamespace(monotonic=lambda: now[0]))
+    sample = Counter()
+
+    def slowly(key: str | None) -> bytes:
+        now[0] += 0.05
+        return sample(key)
+
+    channel = Channel(slowly)
+    for _ in range(100):
+        client = channel.subscribe({})
+        client.poll(7)
+        client.close()
+        now[0] += 0.01
+    assert sample.built == 5
 
 
 def test_sixth_client_is_refused() -> None:
