@@ -6,8 +6,9 @@ import logging
 from cpython.exc cimport PyErr_Fetch, PyErr_GivenExceptionMatches, PyErr_Occurred, PyErr_Restore, PyErr_SetObject
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
+from hystrixpy._native.atomics cimport hx_load
 from hystrixpy._native.clock cimport now_ns
 from hystrixpy._native.entered cimport pop, push
 from hystrixpy._native.explain cimport forced_sentence, log_transition, state_sentence
@@ -279,10 +280,10 @@ cdef class CircuitBreaker:
         """``"open"`` or ``"closed"`` while it is forced so, by hand or by property, else None. Open wins."""
         cdef BreakerRules rules
         self.rules_now(&rules)
-        if forced_open(self.b, &rules):
+        cdef uint64_t by_hand = hx_load(&self.b.steer)
+        if by_hand & STEER_OPEN or (rules.force_open and rules.enabled):
             return "open"
-        by_hand = hx_load(&self.b.steer) & STEER_CLOSED
-        return "closed" if by_hand or (rules.force_closed and rules.enabled) else None
+        return "closed" if by_hand & STEER_CLOSED or (rules.force_closed and rules.enabled) else None
 
     @property
     def health(self):
