@@ -46,7 +46,7 @@ bench: $(VENV)/.bench $(VENV)/.native
 	$(BIN)/python bench/compare.py build/bench/results.json
 
 lint: $(VENV)/.dev $(VENV)/.native
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --output-format concise .
 	$(BIN)/python -m mypy
 	$(if $(STUBBED),$(BIN)/python -m mypy.stubtest $(STUBBED:%=hystrixpy._native.%))
 
