@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hystrixpy import BadRequestError, CircuitBreaker, CircuitOpenError, HealthCounts
-from tests.support.breakers import BROKEN, Held, fail, refusal
+from tests.support.breakers import BROKEN, Held, anew, fail, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,7 +68,7 @@ class Gauge:
         time.sleep(0)  # offer the processor to a thread that should not be here
         with self.lock:
             self.running -= 1
-        raise error
+        raise anew(error)
 
 
 def attempt(breaker: CircuitBreaker, gauge: Gauge, error: Exception) -> bool:
