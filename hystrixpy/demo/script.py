@@ -1,4 +1,4 @@
-"""What happens to the service, and when: healthy, then slow and failing, then recovered."""
+"""What happens to the service, and when: healthy, then hanging, slow and failing, then recovered."""
 
 from __future__ import annotations
 
@@ -26,13 +26,30 @@ class Phase:
     conduct: dict[str, Conduct]
 
 
-HEALTHY = {"users": Conduct(0.004), "prices": Conduct(0.008), "reports": Conduct(0.02)}
-ILL = {"users": Conduct(0.12, failing=0.8), "prices": Conduct(0.6), "reports": Conduct(0.0, hangs=True)}
+USERS, PRICES, REPORTS = Conduct(0.004), Conduct(0.008), Conduct(0.02)
+FAILING, SLOW, HANGING = Conduct(0.12, failing=0.8), Conduct(0.6), Conduct(0.0, hangs=True)
 
 PHASES = (
-    Phase(0.24, "the service is healthy", HEALTHY),
-    Phase(0.36, "users fail (80 %), prices are slow (0.6 s), reports hang", ILL),
-    Phase(0.40, "the service has recovered; the circuits find out by themselves", HEALTHY),
+    Phase(
+        0.20,
+        "the service is healthy",
+        {"users": USERS, "prices": PRICES, "reports": REPORTS},
+    ),
+    Phase(
+        0.20,
+        "reports hang: that costs the four threads of their pool, and nothing else",
+        {"users": USERS, "prices": PRICES, "reports": HANGING},
+    ),
+    Phase(
+        0.28,
+        "users fail now too (80 %, slowly), and prices take 0.6 s",
+        {"users": FAILING, "prices": SLOW, "reports": HANGING},
+    ),
+    Phase(
+        0.32,
+        "the service has recovered: the circuits find out by themselves",
+        {"users": USERS, "prices": PRICES, "reports": REPORTS},
+    ),
 )
 
 

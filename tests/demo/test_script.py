@@ -7,9 +7,9 @@ import pytest
 from hystrixpy.demo.script import PHASES, Script
 
 
-@pytest.mark.parametrize(("elapsed", "phase"), [(0.0, 0), (2.3, 0), (2.5, 1), (5.9, 1), (6.1, 2), (99.0, 2)])
+@pytest.mark.parametrize(("elapsed", "phase"), [(0.0, 0), (1.9, 0), (2.1, 1), (4.1, 2), (6.7, 2), (6.9, 3), (99.0, 3)])
 def test_phases_follow_each_other(elapsed: float, phase: int) -> None:
-    """Healthy, ill, recovered; the last phase stays on."""
+    """Healthy, hanging, ill, recovered; the last phase stays on."""
     assert Script(10.0).at(elapsed) is PHASES[phase]
 
 
