@@ -7,13 +7,20 @@ import importlib
 import inspect
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from tests.support.tree import native_modules, python_modules
+import hystrixpy
+from tests.support.tree import python_modules
 
-MODULES = sorted({*python_modules(), *native_modules()})
-DECLARING = [name for name, path in sorted(python_modules().items()) if "__all__" in path.read_text()]
+PACKAGE = Path(hystrixpy.__file__).parent
+"""The package that is tested: the source tree's, or the installed one."""
+
+PYTHON = python_modules(PACKAGE)
+NATIVE = [f"hystrixpy._native.{path.name.split('.')[0]}" for path in PACKAGE.glob("_native/*.so")]
+MODULES = sorted({*PYTHON, *NATIVE})
+DECLARING = [name for name, path in sorted(PYTHON.items()) if "__all__" in path.read_text()]
 FACES = [name for name in DECLARING if name.count(".") == 1]
 """What users import from; deeper modules are for their own folder."""
 
@@ -56,7 +63,7 @@ def test_all_names_exist_once(name: str) -> None:
 @pytest.mark.parametrize("name", FACES)
 def test_public_definitions_are_in_all(name: str) -> None:
     """A class or function without an underscore is promised, or it gets an underscore."""
-    tree = ast.parse(python_modules()[name].read_text())
+    tree = ast.parse(PYTHON[name].read_text())
     definitions = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     defined = {node.name for node in tree.body if isinstance(node, definitions)}
     module = module_or_skip(name)
@@ -66,8 +73,7 @@ def test_public_definitions_are_in_all(name: str) -> None:
 
 def test_every_public_object_is_documented() -> None:
     """What can be imported from ``hystrixpy`` says what it is for."""
-    package = importlib.import_module("hystrixpy")
-    public = {name: getattr(package, name) for name in package.__all__}
+    public = {name: getattr(hystrixpy, name) for name in hystrixpy.__all__}
     silent = [name for name, item in public.items() if callable(item) and not inspect.getdoc(item)]
     assert not silent
 

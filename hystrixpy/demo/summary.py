@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["ENDS", "Diary", "Row", "differences", "isolation", "rows", "table"]
 
 ENDS = {event.name.lower() for event in STARTED}
+RAN = (EventType.SUCCESS, EventType.FAILURE, EventType.TIMEOUT, EventType.BAD_REQUEST)
 
 Diary = dict[str, list["Reading"]]
 """The last readings of each phase, by its story."""
@@ -45,19 +46,27 @@ def isolation(diary: Diary) -> list[str]:
 
 
 def rows(keys: list[str], received: Received | None) -> list[Row]:
-    """Every event that happened or was received."""
-    return [row for key in keys for event in EventType if (row := _row(key, event, received)).counted or row.received]
+    """Every event that happened or was received, and the latency histogram of each circuit."""
+    found = [row for key in keys for row in [*_events(key, received), _durations(key, received)]]
+    return [row for row in found if row.counted or row.received]
 
 
-def _row(key: str, event: EventType, received: Received | None) -> Row:
-    name = event.name.lower()
-    counted = hystrixpy.metrics(key).cumulative_count(event)
-    return Row(key, name, counted, None if received is None else _arrived(key, name, received))
+def _events(key: str, received: Received | None) -> list[Row]:
+    counts = hystrixpy.metrics(key).cumulative_counts()
+    return [Row(key, name := event.name.lower(), counts[event], _arrived(key, name, received)) for event in EventType]
 
 
-def _arrived(key: str, event: str, received: Received) -> int:
+def _arrived(key: str, event: str, received: Received | None) -> int | None:
     wanted = {"hystrix.command.key": key, "hystrix.event": event}
-    return int(received.total("hystrix.command.events", wanted))
+    return None if received is None else int(received.total("hystrix.command.events", wanted))
+
+
+def _durations(key: str, received: Received | None) -> Row:
+    """Each call that ran has its latency in one bucket of the histogram that the collector got."""
+    counts = hystrixpy.metrics(key).cumulative_counts()
+    wanted = {"hystrix.command.key": key}
+    arrived = None if received is None else received.histogram_count("hystrix.command.duration", wanted)
+    return Row(key, "latencies (histogram)", sum(counts[event] for event in RAN), arrived)
 
 
 def differences(found: list[Row]) -> list[Row]:

@@ -22,13 +22,10 @@ def tracked_files() -> list[Path]:
     return sorted(path for path in paths if not (path.suffix in BUILT or path.parts[0].startswith(BUILT_FOLDERS)))
 
 
-def python_modules() -> dict[str, Path]:
+def python_modules(package: Path = PACKAGE) -> dict[str, Path]:
     """Every Python module of the package by its dotted name, compiled ones not included."""
-    return {
-        ".".join(_module_parts(path)): path
-        for path in sorted(PACKAGE.rglob("*.py"))
-        if "static" not in path.parts
-    }
+    files = (path for path in sorted(package.rglob("*.py")) if "static" not in path.parts)
+    return {".".join(_module_parts(path.relative_to(package.parent))): path for path in files}
 
 
 def native_modules() -> dict[str, Path]:
@@ -37,5 +34,5 @@ def native_modules() -> dict[str, Path]:
 
 
 def _module_parts(path: Path) -> tuple[str, ...]:
-    parts = path.relative_to(ROOT).with_suffix("").parts
+    parts = path.with_suffix("").parts
     return parts[:-1] if parts[-1] == "__init__" else parts
