@@ -14,8 +14,9 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hystrixpy import properties
-from hystrixpy._native import drive, execution
+from hystrixpy._native import drive, execution, timer
 from hystrixpy._native.circuit import Circuit, Settings
+from hystrixpy._native.pool import stop_fallbacks
 from hystrixpy._native.threadpool import ThreadPool
 from hystrixpy.errors import PropertyError
 from hystrixpy.hooks import chain, listeners, watch
@@ -466,9 +467,15 @@ def shutdown(wait: bool = True) -> None:
 
 def _stop(pools: Iterable[ThreadPool], *, wait: bool, timeout: float | None) -> None:
     end = None if timeout is None else time.monotonic() + timeout
+
+    def left() -> float | None:
+        return None if end is None else max(0.0, end - time.monotonic())
+
     for pool in pools:
-        left = None if end is None else max(0.0, end - time.monotonic())
-        pool.shutdown(wait=wait, timeout=left)
+        pool.shutdown(wait=wait, timeout=left())
+    stop_fallbacks(wait=wait, timeout=left())
+    if wait:
+        timer.stop_if_idle(timeout=left())
 
 
 def _retire(each: Circuit) -> None:

@@ -13,6 +13,7 @@ cdef class SyncCommand(CommandLife):
     cdef object waiter           # the loop's future that the driver sleeps on
     cdef int64_t cancel_told
     cdef bint answered           # the worker decided the outcome: publish() delivers it
+    cdef bint on_timer           # the timer decided it, and delivers
 
     cdef object run_inline(self)
     cdef bint attempt_inline(self) except -1      # True: self.result holds the value
@@ -20,6 +21,7 @@ cdef class SyncCommand(CommandLife):
     cdef object recover_from(self, object error)
     cdef object run_on_pool(self)
     cdef bint is_attended(self) noexcept
+    cdef int find_pool(self) except -1
     cdef int start_queued(self) except -1
     cdef void fallback_over(self) noexcept
     cdef bint hand_over(self) except -1
@@ -45,3 +47,7 @@ cdef class SyncCommand(CommandLife):
 cdef class FallbackWork(Work):
     cdef SyncCommand command
     cdef object context
+
+
+cdef class Delivery(Work):
+    cdef SyncCommand command

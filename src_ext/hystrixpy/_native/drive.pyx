@@ -126,6 +126,7 @@ cdef class SyncCommand(CommandLife):
     cdef object run_on_pool(self):
         cdef bint done = False
         cdef bint taken
+        self.find_pool()
         if not self.admit() or not self.prepare():
             return self.recover()
         try:
@@ -153,12 +154,16 @@ cdef class SyncCommand(CommandLife):
 
     # -- handing over
 
+    cdef int find_pool(self) except -1:
+        """Before the breaker is asked: an admission must not be lost to a PropertyError of the pool."""
+        if self.circuit.pool is None:
+            pool_resolver(self.circuit)
+        return 0
+
     cdef bint prepare(self) except -1:
         """Everything up to the pool's answer. False: an enclosing limit has run out, settled as TIMEOUT."""
         if self.out_of_time():
             return False
-        if self.circuit.pool is None:
-            pool_resolver(self.circuit)
         self.context = PyContext_CopyCurrent()
         self.count_waiting()
         return True
@@ -187,9 +192,13 @@ cdef class SyncCommand(CommandLife):
             return False
         pool = self.circuit.pool
         nested = self.descends_from(pool)
-        if self.deadline >= 0:
-            expire_at(self, self.deadline)      # before the worker can end it, so that expiry_done finds the entry
-        answer = pool.submit_now(self) if nested else pool.submit(self)
+        try:
+            if self.deadline >= 0:
+                expire_at(self, self.deadline)  # before the worker can end it, so that expiry_done finds the entry
+            answer = pool.submit_now(self) if nested else pool.submit(self)
+        except BaseException as error:          # Ctrl-C while a thread starts, no thread for the timer
+            self.give_up_waiting(error)
+            raise
         if answer == ACCEPTED:
             return True
         expiry_done(self)
@@ -241,6 +250,7 @@ cdef class SyncCommand(CommandLife):
     cdef object give_up_waiting(self, object error):
         """The waiting caller goes away with an exception of its own."""
         if self.claim(BY_CANCEL):
+            expiry_done(self)
             self.leave_run(self.settings.interrupt_on_cancel)
             self.settle_cancelled(error)
             self.finish()
@@ -316,6 +326,7 @@ cdef class SyncCommand(CommandLife):
         if self.claim(BY_LIMIT):
             self.leave_run(self.settings.interrupt_on_timeout)
             self.settle_timeout(real_ns())
+            self.on_timer = True
             self.deliver()
 
     # -- queue()
@@ -339,7 +350,9 @@ cdef class SyncCommand(CommandLife):
         if self.settings.isolation == SEMAPHORE:
             self.attempt_inline()
             self.deliver()
-        elif not self.admit() or not self.hand_over():
+            return 0
+        self.find_pool()
+        if not self.admit() or not self.hand_over():
             self.deliver()
         return 0
 
@@ -368,6 +381,13 @@ cdef class SyncCommand(CommandLife):
 
     cdef void resolve(self) noexcept:
         """Finish and answer the future; if it was cancelled meanwhile, nobody is listening."""
+        cdef Delivery work
+        if self.on_timer and self.future is not None and self.future._done_callbacks:
+            self.on_timer = False
+            work = Delivery.__new__(Delivery)
+            work.command = self
+            if fallback_pool().submit(work) == ACCEPTED:
+                return
         future, self.future = self.future, None
         self.finish()
         if self.cause == EV_SUCCESS or self.events >> EV_FALLBACK_SUCCESS & 1:
@@ -414,6 +434,7 @@ cdef class SyncCommand(CommandLife):
             return self.run_inline()
         self.loop = get_running_loop()
         self.waiter = self.loop.create_future()
+        self.find_pool()
         if self.admit() and self.hand_over():
             try:
                 await self.waiter
@@ -522,6 +543,13 @@ cdef class FallbackWork(Work):
 
     cdef void publish(self) noexcept:
         self.command.fallback_over()
+
+
+cdef class Delivery(Work):
+    """The timeout of a future with done-callbacks: they are other people's code, for which the one timer must not wait."""
+
+    cdef void perform(self) noexcept:
+        self.command.resolve()
 
 
 class CommandFuture(Future):

@@ -420,6 +420,6 @@ cdef Pool fallback_pool():
         return fallbacks
 
 
-def _fallback_pool() -> Pool:
-    """For shutting it down, and for tests."""
-    return fallback_pool()
+def stop_fallbacks(wait: bool = True, timeout: float | None = None) -> bool:
+    """Shut the fallback threads down; the next fallback that needs one gets new ones. True: none is left."""
+    return fallbacks is None or fallbacks.shutdown(wait, timeout)

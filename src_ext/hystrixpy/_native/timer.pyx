@@ -169,6 +169,8 @@ cdef class _TimerDuty(Duty):
             with nogil:
                 found = take_due(due)
             if found == 0:
+                hx_istore(&timer.stopping, False)
+                hx_istore(&timer.running, False)     # the next deadline starts another thread
                 return
             for i in range(found):
                 expire(due[i])
@@ -189,7 +191,6 @@ cdef int start() except -1:
     cdef bint started = False
     if not hx_icas(&timer.running, &stopped, True):
         return 0
-    hx_istore(&timer.stopping, False)
     try:
         started = start_daemon(fresh, "hystrix-timer")
     finally:
@@ -204,20 +205,25 @@ cdef int start() except -1:
 
 def stop(timeout: float | None = None) -> bool:
     """End the timer thread, waiting up to ``timeout`` seconds; True: there is none now. The next deadline starts it anew."""
-    global duty
     cdef Duty last = duty
-    if last is None:
+    if last is None or not last.thread.is_alive():
         return True
+    if last.thread is threading.current_thread():
+        return False
     hx_istore(&timer.stopping, True)
     hx_unpark(&timer.parker)
-    if last.thread is not threading.current_thread():
-        last.thread.join(timeout)
-    if last.thread.is_alive():
+    last.thread.join(timeout)
+    return not last.thread.is_alive()
+
+
+def stop_if_idle(timeout: float | None = None) -> bool:
+    """Stop unless a deadline is waited for; one that comes in between starts the timer again."""
+    if timer.size > 0:
         return False
-    if duty is last:
-        duty = None
-        hx_istore(&timer.running, False)
-    return True
+    stopped = stop(timeout)
+    if timer.size > 0 and not hx_iload(&timer.running):
+        start()
+    return stopped
 
 
 cdef class _Ring(Work):
