@@ -13,7 +13,7 @@ from hystrixpy._native.atomics cimport hx_iadd, hx_icas, hx_iload, hx_istore
 
 cdef enum:
     GENERATIONS = 0xFFFF
-    PATIENCE = 64       # more waiting than this: the missing one was lost (fork), go on without it
+    PATIENCE = 16_384   # more waiting than this, and numbers could no longer be told apart: go on without the missing one
 
 cdef int64_t fork_epoch = 0
 
@@ -35,6 +35,7 @@ cdef class Herald:
 
     def __cinit__(self):
         self.pending = {}
+        self.backlog = []
         self.next = 1
         self.end()  # free, in the present process
 
@@ -47,36 +48,37 @@ cdef class Herald:
         if seen == mine or not hx_icas(&self.busy, &seen, mine):
             return False
         if seen >> 1 != mine >> 1:
-            self.skip_gap()  # a number may be missing for ever: its thread was not copied by the fork
+            self.skip_gaps()  # what is missing will not come: its thread was not copied by the fork
         return True
 
     cdef object take(self):
-        cdef uint32_t oldest
-        while self.pending:
-            oldest = self.oldest()
-            if distance(oldest, self.next) > 0 and len(self.pending) <= PATIENCE:
+        cdef object news = None
+        while news is None:
+            if self.backlog:
+                news = self.backlog.pop(0)
+            elif self.next in self.pending:
+                news = self.pending.pop(self.next)
+                self.next = (self.next + 1) & GENERATIONS
+            elif self.is_lost():
+                self.skip_gaps()
+            else:
                 return None
-            if distance(oldest, self.next) >= 0:
-                self.next = (oldest + 1) & GENERATIONS
-            news = self.pending.pop(oldest)
-            if news is not None:
-                return news
-        return None
+        return news
 
     cdef void end(self):
         hx_istore(&self.busy, hx_iload(&fork_epoch) << 1)
 
     cdef bint is_due(self):
-        return bool(self.pending) and (distance(self.oldest(), self.next) <= 0 or len(self.pending) > PATIENCE)
+        return self.next in self.pending or self.is_lost() or bool(self.backlog)
 
-    cdef uint32_t oldest(self):
-        cdef uint32_t best = self.next
-        cdef bint found = False
-        for generation in list(self.pending):  # a copy: others put meanwhile
-            if not found or distance(generation, best) < 0:
-                best, found = generation, True
-        return best
+    cdef bint is_lost(self):
+        """In this process a number gets lost only if there was no memory to put it."""
+        return len(self.pending) > PATIENCE
 
-    cdef void skip_gap(self):
-        if self.pending:
-            self.next = self.oldest()
+    cdef void skip_gaps(self):
+        """What is here is told in its order, and what is missing from it never."""
+        cdef list waiting = sorted([(distance(generation, self.next), generation) for generation in list(self.pending)])
+        for _, generation in waiting:
+            self.backlog.append(self.pending.pop(generation))
+            if distance(generation, self.next) >= 0:  # not back, for one that came after it was given up
+                self.next = (<uint32_t>generation + 1) & GENERATIONS
