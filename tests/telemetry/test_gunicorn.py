@@ -35,7 +35,7 @@ def app(environ, start_response):
 """
 
 IN_WORKER = """
-def post_fork(server, worker):
+def post_worker_init(worker):
     from hystrixpy import telemetry
     worker.telemetry = telemetry.setup(protocol="http", interval=60, traces=False)
 
@@ -69,8 +69,10 @@ def serve(tmp_path: Path, receiver: Receiver, conf: str, temporality: str, *opti
         "PYTHONPATH": str(ROOT),
     }
     command = [GUNICORN, "-b", f"127.0.0.1:{port}", "-w", str(WORKERS), *options, "app:app"]
-    log = (tmp_path / "log").open("w+")
-    with subprocess.Popen(command, cwd=tmp_path, env=os.environ | settings, stdout=log, stderr=log) as process:
+    with (
+        (tmp_path / "log").open("w") as log,
+        subprocess.Popen(command, cwd=tmp_path, env=os.environ | settings, stdout=log, stderr=log) as process,
+    ):
         try:
             wait_for_port(port, process)
             for _ in range(REQUESTS):
@@ -78,7 +80,6 @@ def serve(tmp_path: Path, receiver: Receiver, conf: str, temporality: str, *opti
         finally:
             process.terminate()
             process.wait(30)
-    log.close()
 
 
 @pytest.mark.parametrize("temporality", ["cumulative", "delta"])
