@@ -62,11 +62,11 @@ class GetPrice(AsyncCommand[Json]):
 
 
 class GetReport(Command[Json]):
-    """Blocking, in a pool of four threads. When reports hang, they cost those four threads and nothing else."""
+    """Blocking, in a pool of five threads. When reports hang, they cost those five threads and nothing else."""
 
     group = "reports"
     properties = CommandProperties(timeout=0.2, **QUICK_TO_SHOW)
-    pool_properties = ThreadPoolProperties(core_size=4)
+    pool_properties = ThreadPoolProperties(core_size=5)
 
     def __init__(self, port: int, number: int) -> None:
         self.port = port

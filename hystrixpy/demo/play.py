@@ -54,8 +54,7 @@ def play(options: Options) -> int:
         stack.enter_context(logging_to(view))
         collector = stack.enter_context(Collector(options.otlp_endpoint))
         view.say(collector.story)
-        if address := stack.enter_context(dashboard(options.port)):
-            view.say(f"the dashboard is at {address}")
+        view.say(f"the dashboard is at {stack.enter_context(dashboard(options.port))}")
         started = time.monotonic()
         diary: Diary = {}
         with load(service.port, options.rate), contextlib.suppress(KeyboardInterrupt):
@@ -92,11 +91,8 @@ def load(port: int, rate: float) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def dashboard(port: int) -> Iterator[str | None]:
+def dashboard(port: int) -> Iterator[str]:
     """Serve the dashboard; its address. A taken port gives way to a free one."""
-    if not hasattr(hystrixpy, "serve"):
-        yield None
-        return
     try:
         server = hystrixpy.serve(port=port)
     except OSError:

@@ -37,7 +37,7 @@ PHASES = (
     ),
     Phase(
         0.20,
-        "reports hang: that costs the four threads of their pool, and nothing else",
+        "reports hang: that costs the five threads of their pool, and nothing else",
         {"users": USERS, "prices": PRICES, "reports": HANGING},
     ),
     Phase(
