@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hystrixpy._native.histogram import BUCKETS, FIRST, SCALE, LatencySnapshot
 from hystrixpy.stream.collapsers import batch_percentile
-from hystrixpy.stream.commands import exact_latency, sparse
+from hystrixpy.stream.commands import exact_latency
 from hystrixpy.stream.wire import milliseconds
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _latency(merged: Event, events: Sequence[Event], row: str, name: str, hosts:
     merged[f"latency{name}"] = {p: milliseconds(snapshot.percentile(float(p))) * hosts for p in shown}
     merged[f"hystrixpyLatency{name}"] = exact_latency(snapshot)
     buckets = merged["hystrixpyLatencyBuckets"]
-    merged["hystrixpyLatencyBuckets"] = {**buckets, "scale": SCALE, "first": FIRST, row: sparse(snapshot)}
+    merged["hystrixpyLatencyBuckets"] = {**buckets, "scale": SCALE, "first": FIRST, row: snapshot.sparse()}
 
 
 def pooled(rows: Iterable[Iterable[Sequence[int]]]) -> LatencySnapshot:

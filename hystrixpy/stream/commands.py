@@ -12,9 +12,10 @@ from hystrixpy.stream.wire import milliseconds
 if TYPE_CHECKING:
     from hystrixpy.stream.views import CircuitView, Histogram
 
-__all__ = ["command_event", "exact_latency", "sparse"]
+__all__ = ["command_event", "exact_latency"]
 
-_PERCENTILES = (0, 25, 50, 75, 90, 95, 99, 99.5, 100)
+_PERCENTILES = tuple((f"{p:g}", p) for p in (0, 25, 50, 75, 90, 95, 99, 99.5, 100))
+_SHOWN = (("50", 50), ("90", 90), ("99", 99), ("99.5", 99.5))
 
 _ROLLING = (
     ("rollingCountBadRequests", EventType.BAD_REQUEST),
@@ -75,9 +76,9 @@ def _latencies(circuit: CircuitView) -> dict[str, Any]:
     run, total = circuit.latency, circuit.total_latency
     return {
         "latencyExecute_mean": milliseconds(run.mean),
-        "latencyExecute": {f"{p:g}": milliseconds(run.percentile(p)) for p in _PERCENTILES},
+        "latencyExecute": {name: milliseconds(run.percentile(p)) for name, p in _PERCENTILES},
         "latencyTotal_mean": milliseconds(total.mean),
-        "latencyTotal": {f"{p:g}": milliseconds(total.percentile(p)) for p in _PERCENTILES},
+        "latencyTotal": {name: milliseconds(total.percentile(p)) for name, p in _PERCENTILES},
     }
 
 
@@ -105,6 +106,8 @@ def _properties(circuit: CircuitView) -> dict[str, Any]:
 
 
 def _ours(circuit: CircuitView) -> dict[str, Any]:
+    # Bucket i is what lies above base**(first + i) and up to base**(first + i + 1) seconds, where
+    # base = 2**(2**-scale): summing the counts of many processes gives the histogram of them all.
     rolling, (closed, opened, half_open) = circuit.rolling, circuit.transitions
     return {
         "hystrixpyState": str(circuit.state),
@@ -119,28 +122,22 @@ def _ours(circuit: CircuitView) -> dict[str, Any]:
         "hystrixpyLatencyBuckets": {
             "scale": SCALE,
             "first": FIRST,
-            "execute": sparse(circuit.latency),
-            "total": sparse(circuit.total_latency),
+            "execute": circuit.latency.sparse(),
+            "total": circuit.total_latency.sparse(),
         },
         **process_fields(),
     }
 
 
-def sparse(histogram: Histogram) -> list[list[int]]:
-    """[bucket, count] of every bucket that holds anything.
-
-    Bucket ``i`` is what lies above ``base**(first + i)`` and up to ``base**(first + i + 1)`` seconds, where
-    ``base = 2**(2**-scale)``: summing the counts of many processes gives the histogram of them all.
-    """
-    return [[i, n] for i, n in enumerate(histogram.buckets()) if n]
-
-
 def exact_latency(histogram: Histogram) -> dict[str, float]:
     """Milliseconds with their microseconds kept: Hystrix's whole ones are 0 for most of what Python guards."""
-    shown = {f"{p:g}": round(histogram.percentile(p) * 1000, 3) for p in (50, 90, 99, 99.5)}
     return {
         "count": histogram.count,
-        "mean": round(histogram.mean * 1000, 3),
-        **shown,
-        "max": round(histogram.max * 1000, 3),
+        "mean": _exact(histogram.mean),
+        **{name: _exact(histogram.percentile(p)) for name, p in _SHOWN},
+        "max": _exact(histogram.max),
     }
+
+
+def _exact(seconds: float) -> float:
+    return int(seconds * 1_000_000 + 0.5) / 1000

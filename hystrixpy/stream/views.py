@@ -23,8 +23,8 @@ class Histogram(Protocol):
     @property
     def max(self) -> float: ...
     def percentile(self, p: float, /) -> float: ...
-    def buckets(self) -> Sequence[int]:
-        """One count per bucket."""
+    def sparse(self) -> list[list[int]]:
+        """[bucket, count] of every bucket that holds anything."""
         ...
 
 

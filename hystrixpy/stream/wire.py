@@ -30,5 +30,5 @@ def data_event(value: Any) -> bytes:
 
 def milliseconds(seconds: float | None) -> int:
     """Whole milliseconds, as Hystrix sends times; None, no limit, is 0."""
-    # Seconds such as 0.29 are a hair below their value in binary: round the hair away, then truncate.
-    return 0 if seconds is None else int(round(seconds * 1000, 6))
+    # Seconds such as 0.29 are a hair below their value in binary: add more than the hair, then truncate.
+    return 0 if seconds is None else int(seconds * 1000 + 1e-6)

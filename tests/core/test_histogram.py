@@ -271,3 +271,13 @@ class HistogramMachine(RuleBasedStateMachine):
 
 HistogramMachine.TestCase.settings = settings(max_examples=30, stateful_step_count=20, deadline=None)
 TestHistogramAgainstAList = HistogramMachine.TestCase
+
+
+def test_sparse_buckets_are_the_buckets_without_the_zeros():
+    """What travels in the stream: index and count of each bucket that holds anything."""
+    histogram = LatencyHistogram()
+    for seconds in (1e-6, 0.001, 0.001, 3600.0):
+        histogram.record(seconds)
+    snapshot = histogram.snapshot()
+    assert snapshot.sparse() == [[i, n] for i, n in enumerate(snapshot.buckets()) if n]
+    assert [n for _, n in snapshot.sparse()] == [1, 2, 1]

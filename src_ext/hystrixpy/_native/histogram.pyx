@@ -194,6 +194,15 @@ cdef class LatencySnapshot:
         merged._count += other._count
         return merged
 
+    def sparse(self):
+        """``[bucket, count]`` of every bucket that holds anything: what :meth:`buckets` says, without the zeros."""
+        cdef list found = []
+        cdef int bucket
+        for bucket in range(HIST_BUCKETS):
+            if self.counts[bucket]:
+                found.append([bucket, self.counts[bucket]])
+        return found
+
     def buckets(self):
         """The counts of the 255 buckets, shortest durations first.
 
