@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -40,9 +41,13 @@ def run(arguments: Namespace, stop: threading.Event | None = None) -> int:
     stop = stop or threading.Event()
     try:
         merged = Merged(arguments.urls)
+    except ValueError as error:
+        return _misused(error)
+    try:
         server = StreamServer(merged.site(), arguments.host, arguments.port, arguments.allow_host)
-    except (OSError, ValueError) as error:
-        raise SystemExit(f"hystrixpy dashboard: {error}") from None
+    except OSError as error:
+        merged.close()
+        return _misused(error)
     try:
         print(f"{len(merged.workers)} processes: {server.url} (stream: {server.url}/hystrix.stream)", flush=True)
         stop.wait()
@@ -52,3 +57,8 @@ def run(arguments: Namespace, stop: threading.Event | None = None) -> int:
         server.close()
         merged.close()
     return 0
+
+
+def _misused(error: Exception) -> int:
+    print(f"hystrixpy dashboard: {error}", file=sys.stderr)
+    return 2

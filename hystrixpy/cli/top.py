@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -33,17 +34,18 @@ def add_parser(subparsers: _SubParsersAction[ArgumentParser]) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    """Show the table until interrupted."""
+    """Show the table until interrupted. Exit status 1: no process could be reached."""
     try:
         import rich  # noqa: F401
     except ImportError:
-        raise SystemExit("hystrixpy top needs rich: pip install 'hystrixpy[tui]'") from None
+        raise ImportError("hystrixpy top needs rich: pip install 'hystrixpy[tui]'") from None
     from hystrixpy.dashboard.merged import Merged
 
     try:
         merged = Merged(arguments.urls)
     except ValueError as error:
-        raise SystemExit(f"hystrixpy top: {error}") from None
+        print(f"hystrixpy top: {error}", file=sys.stderr)
+        return 2
     try:
         (_once if arguments.once else _watch)(merged, arguments.sort)
     except KeyboardInterrupt:

@@ -45,7 +45,7 @@ function paint() {
 
 function refresh() {
   const now = Date.now();
-  model.sweep(now);
+  if (!lostAt) model.sweep(now); // while nobody speaks, silence means nothing
   const added = [circuits, pools, collapsers].map((grid) => grid.update(now)).some(Boolean);
   if (added || now - arranged > RESORT) arrange();
   totals();

@@ -1,0 +1,90 @@
+"""``hystrixpy top``: the table says what the events say, and no name can steer the terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+pytest.importorskip("rich")
+
+from rich.console import Console
+
+from hystrixpy.dashboard.terminal import render, status_line
+from hystrixpy.stream.commands import command_event
+from tests.stream.fakes import FakeCircuit, counts, latencies
+
+
+def drawn(what: Any, width: int = 160) -> list[str]:
+    """The lines of a terminal of that width."""
+    console = Console(width=width, color_system=None, force_terminal=False)
+    with console.capture() as capture:
+        console.print(what)
+    return [line.rstrip() for line in capture.get().splitlines()]
+
+
+def event(key: str, **circuit: Any) -> dict[str, Any]:
+    return command_event(FakeCircuit(key=key, **circuit))
+
+
+def test_row_shows_the_numbers_of_the_event() -> None:
+    """State, rate over the window, error percentage, counts, percentiles, load."""
+    circuit = event(
+        "GetUser",
+        state="half_open",
+        health=(100, 25),
+        rolling=counts(
+            SUCCESS=75, FAILURE=20, TIMEOUT=5, SEMAPHORE_REJECTED=2, THREAD_POOL_REJECTED=1, SHORT_CIRCUITED=9
+        ),
+        latency=latencies([0.2] * 10),
+        active=3,
+        abandoned=1,
+    )
+    _, row = drawn(render([circuit], sort="error", rows=10))
+    assert row.split()[:9] == ["GetUser", "half-open", "10.0", "25%", "75", "20", "5", "3", "9"]
+    assert row.split()[-2:] == ["3/10", "1"]
+    assert row.split()[9].endswith("ms")
+
+
+@pytest.mark.parametrize(("sort", "first"), [("error", "failing"), ("volume", "busy"), ("p99", "slow"), ("name", "a")])
+def test_rows_can_be_sorted(sort: str, first: str) -> None:
+    """The worst in the chosen respect comes first; names from a to z."""
+    events = [
+        event("failing", health=(10, 10)),
+        event("busy", health=(1000, 0)),
+        event("slow", latency=latencies([2.0])),
+        event("a"),
+    ]
+    assert drawn(render(events, sort=sort, rows=10))[1].split()[0] == first
+
+
+def test_open_circuits_come_before_all_others() -> None:
+    """Even with no traffic left, an open breaker is the news."""
+    rows = drawn(
+        render([event("failing", health=(10, 10)), event("open", state="open", is_open=True)], sort="error", rows=9)
+    )
+    assert rows[1].split()[0] == "open"
+
+
+def test_no_more_rows_than_fit() -> None:
+    """A small terminal shows the first ones."""
+    assert len(drawn(render([event(f"c{i}") for i in range(50)], sort="name", rows=5))) == 6
+
+
+def test_names_cannot_steer_the_terminal() -> None:
+    """Escape sequences, newlines and markup are shown, not obeyed."""
+    (_, row) = drawn(render([event("\x1b[2J[red]x\n\u202e")], sort="name", rows=5))
+    assert "\x1b" not in row
+    assert r"\x1b[2J[red]x\n\u202e" in row
+
+
+def test_status_names_the_lost() -> None:
+    """Who is heard, who is not, and why."""
+    sources = [
+        {"state": "live", "hystrixpyInstance": "a:1", "url": "http://a", "reason": ""},
+        {"state": "lost", "hystrixpyInstance": "", "url": "http://b", "reason": "refused"},
+    ]
+    (line,) = drawn(status_line(sources, [event("x", health=(100, 0))]))
+    assert "1 circuits, 10 req/s" in line
+    assert "a:1" in line
+    assert "http://b lost: refused" in line
