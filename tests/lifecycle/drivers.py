@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -311,10 +312,8 @@ def by_task(made: Any, seen: Callable[[Any], None]) -> tuple[Any, BaseException 
         seen(lambda: loop.call_soon_threadsafe(tasks[0].cancel))
         await asyncio.wait(tasks)
 
-    try:
+    with suppress(KeyboardInterrupt, SystemExit):  # a task that raises one of these also stops the loop
         asyncio.run(main())
-    except (KeyboardInterrupt, SystemExit):  # a task that raises one of these also stops the loop
-        pass
     try:
         return tasks[0].result(), None
     except BaseException as error:

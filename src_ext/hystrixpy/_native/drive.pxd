@@ -22,7 +22,8 @@ cdef class SyncCommand(CommandLife):
     cdef object run_on_pool(self)
     cdef bint is_attended(self) noexcept
     cdef int find_pool(self) except -1
-    cdef int start_queued(self) except -1
+    cdef int start_queued(self, object future) except -1
+    cdef int finish_woken(self) except -1
     cdef void fallback_over(self) noexcept
     cdef bint hand_over(self) except -1
     cdef bint prepare(self) except -1

@@ -257,6 +257,13 @@ cdef class SyncCommand(CommandLife):
         elif self.is_attended():
             self.wait(-1)                       # decided already: only moments until it is published
             self.finish()
+        else:
+            self.finish_woken()
+
+    cdef int finish_woken(self) except -1:
+        """The task was cancelled between its wake-up and its next step. Before the wake-up, wake() does it."""
+        if self.waiter.done() and not self.waiter.cancelled():
+            self.finish()
 
     # -- on the worker
 
@@ -275,7 +282,7 @@ cdef class SyncCommand(CommandLife):
         self.in_thread = self.ran = True
         self.thread_id = PyThread_get_thread_ident()
         PyContext_Enter(context)
-        place = enter_context(self, self.deadline)
+        place = enter_context(self, self.deadline, False)
         push_frame(&self.run_frame, self, self.deadline)
         hx_istore(&self.interrupting, INTERRUPTIBLE)
         value = self.guarded_run()
@@ -337,16 +344,17 @@ cdef class SyncCommand(CommandLife):
         Every failure is delivered in the future, rejections and short circuits included.
         """
         future = CommandFuture(self)
-        self.future = future
         try:
-            self.start_queued()
+            self.begin()                        # an earlier execution may be under way: leave its future alone
+            self.start_queued(future)
         except BaseException as error:
-            self.future = None
+            if self.future is future:
+                self.future = None
             settle_future(future, None, error)
         return future
 
-    cdef int start_queued(self) except -1:
-        self.begin()
+    cdef int start_queued(self, object future) except -1:
+        self.future = future
         if self.settings.isolation == SEMAPHORE:
             self.attempt_inline()
             self.deliver()
@@ -409,7 +417,7 @@ cdef class SyncCommand(CommandLife):
         else:
             self.resolve()
 
-    def _cancel(self):
+    def _hx_cancel(self):
         """The future was cancelled. True the first time, when its waiters have yet to be told."""
         if self.claim(BY_CANCEL):
             expiry_done(self)
@@ -419,16 +427,16 @@ cdef class SyncCommand(CommandLife):
             self.future = None
         return hx_iswap(&self.cancel_told, 1) == 0
 
-    def _is_running(self):
+    def _hx_is_running(self):
         """Whether run is being called on a worker."""
         return hx_iload(&self.job.phase) in (WORK_RUNNING, WORK_LEFT)
 
     # -- await
 
     def __await__(self):
-        return self._awaited().__await__()
+        return self._hx_awaited().__await__()
 
-    async def _awaited(self):
+    async def _hx_awaited(self):
         self.begin()
         if self.settings.isolation == SEMAPHORE:
             return self.run_inline()
@@ -443,14 +451,18 @@ cdef class SyncCommand(CommandLife):
                 raise
         if self.cause == EV_SUCCESS:
             return self.take_result()
-        return await self._recover_off_loop()
+        return await self._hx_recover()
 
-    async def _recover_off_loop(self):
+    async def _hx_recover(self):
         """The fallback of a thread command may block, so it runs on the fallback threads."""
         if self.fallback_due():
             self.waiter = self.loop.create_future()
             self.start_fallback()
-            await self.waiter
+            try:
+                await self.waiter
+            except BaseException:
+                self.finish_woken()
+                raise
             if self.events >> EV_FALLBACK_SUCCESS & 1:
                 self.finish()
                 return self.take_result()
@@ -526,7 +538,7 @@ cdef class FallbackWork(Work):
         cdef object error
         cdef Place place
         PyContext_Enter(self.context)
-        place = enter_context(command, command.outer_deadline)
+        place = enter_context(command, command.outer_deadline, True)
         push_frame(&command.fallback_frame, command, command.outer_deadline)
         value = command.guarded_fallback()
         error = taken_error() if value == NULL else None
@@ -567,10 +579,10 @@ class CommandFuture(Future):
         """Cancel; True unless the outcome is there already."""
         if not super().cancel():
             return False
-        if self._command._cancel():
+        if self._command._hx_cancel():
             self.set_running_or_notify_cancel()    # wait() and as_completed() hear of it
         return True
 
     def running(self):
         """Whether ``run`` is being called right now on a worker."""
-        return not self.done() and self._command._is_running()
+        return not self.done() and self._command._hx_is_running()
