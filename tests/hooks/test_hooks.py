@@ -135,9 +135,7 @@ def test_other_hooks_are_logged_and_ignored(
 
 
 @ALL
-def test_an_error_hook_that_returns_no_exception_is_ignored(
-    driver: Driver, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_error_hook_that_returns_no_exception_is_ignored(driver: Driver, caplog: pytest.LogCaptureFixture) -> None:
     """Forgetting the return statement does not swallow the error."""
     hook_of(on_error=lambda _c, _e: None)
     broken = ValueError("broken")

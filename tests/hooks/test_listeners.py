@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 from typing import Any
@@ -69,7 +70,7 @@ def test_transitions_are_told_in_order(clock: Any) -> None:
 
 
 def test_transitions_make_a_chain_under_threads() -> None:
-    """Many threads opening and closing one breaker: none is lost, and each transition told begins where the one before ended."""
+    """Many threads opening and closing one breaker: none is lost, and each begins where the one before ended."""
     listener = Transitions()
     add_listener(listener)
     restless = hystrixpy.CommandProperties(breaker_volume_threshold=1, breaker_sleep_window=0.0, max_concurrent=99)
@@ -90,13 +91,11 @@ def test_transitions_make_a_chain_under_threads() -> None:
         thread.join()
     heard = listener.heard
     assert len(heard) == sum(hystrixpy.registry.circuit("every_third").transitions)
-    assert all(before[2] == after[1] for before, after in zip(heard, heard[1:], strict=False))
+    assert all(before[2] == after[1] for before, after in itertools.pairwise(heard))
 
 
 @ALL
-def test_a_raising_listener_breaks_nothing_and_is_logged_once(
-    driver: Driver, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_raising_listener_breaks_nothing_and_is_logged_once(driver: Driver, caplog: pytest.LogCaptureFixture) -> None:
     """The call succeeds, other listeners hear it."""
     other = Events()
     add_listener(Raising())

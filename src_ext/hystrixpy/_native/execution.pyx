@@ -490,7 +490,7 @@ cdef class CommandLife(Work):
             &self.settings.rules, event, ended, self.admission, now,
             self.latency if self.settings.percentile_enabled and event != EV_CANCELLED else -1, self.finished, &change,
         )
-        if armed_bits() & ARMED_LISTENERS:
+        if armed_bits() & ARMED_LISTENERS or self.watcher is not None:
             self.tell(event)
         self.give_permit()
         if change.happened != NOTHING:
@@ -499,11 +499,11 @@ cdef class CommandLife(Work):
     cdef void note(self, int event, int64_t now) noexcept:
         self.events |= <uint32_t>1 << event
         self.circuit.count(event, now)
-        if armed_bits() & ARMED_LISTENERS:
+        if armed_bits() & ARMED_LISTENERS or self.watcher is not None:
             self.tell(event)
 
     cdef void tell(self, int event) noexcept:
-        if event_sink is not None:
+        if armed_bits() & ARMED_LISTENERS and event_sink is not None:
             event_sink(event, self.circuit.key)
         if self.watcher is not None:
             self.watcher.noted(event)
