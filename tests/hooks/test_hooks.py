@@ -66,6 +66,15 @@ def test_an_error_may_be_made_a_bad_request(driver: Driver) -> None:
 
 
 @ALL
+def test_a_bad_request_stays_one(driver: Driver) -> None:
+    """on_error may give another bad request; anything else would look like a failure, and is not used."""
+    hook_of(on_error=lambda _c, e: BadRequestError("better") if e.args == ("no",) else OSError())
+    assert driver.outcome(driver.make(Plan(run=BadRequestError("no")))).args == ("better",)
+    other = BadRequestError("other")
+    assert driver.outcome(driver.make(Plan(run=other))) is other
+
+
+@ALL
 def test_a_failing_fallbacks_exception_may_be_replaced(driver: Driver) -> None:
     """Its cause is still what made run fail."""
     hook_of(on_fallback_error=lambda _c, e: OSError(str(e)))

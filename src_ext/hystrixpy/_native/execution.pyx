@@ -684,11 +684,12 @@ cdef class CommandLife(Work):
         if hx_iswap(&self.watch_over, 1) != 0:
             return
         if self.cause == EV_CANCELLED or self.events >> EV_CANCELLED & 1:
-            self.final = self.watcher.failed(self, self.final_error(), True)
+            self.final = self.watcher.failed(self, self.final_error(), True, None)
         elif self.cause == EV_SUCCESS or self.events >> EV_FALLBACK_SUCCESS & 1:
             self.watcher.succeeded(self)
         else:
-            self.final = self.watcher.failed(self, self.final_error(), False)
+            only = (BadRequestError, *self.settings.ignore) if self.cause == EV_BAD_REQUEST else None
+            self.final = self.watcher.failed(self, self.final_error(), False, only)
 
 
 cdef object chain(object error, object cause):
