@@ -12,12 +12,14 @@ import logging
 import sys
 import threading
 import weakref
+from asyncio.events import _get_running_loop
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
 from hystrixpy._native.scope import REQUEST_CONTEXT, Scope, current
 from hystrixpy.errors import RequestContextError
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import Callable
     from types import TracebackType
 
@@ -44,10 +46,13 @@ class RequestContext(Scope):
             handle(request)
     """
 
-    __slots__ = ("_at_close", "_cells", "_lock", "_on_close", "_outer", "entered_in")
+    __slots__ = ("_at_close", "_cells", "_lock", "_on_close", "_outer", "entered_in", "home")
 
     entered_in: contextvars.Context | None
     """The contextvars context as it was when this one was entered (None before and after)."""
+
+    home: AbstractEventLoop | None
+    """The event loop on which it was entered, if it was on one (None before and after)."""
 
     def __init__(self, on_close: Callable[[RequestContext], object] | None = None) -> None:
         self._on_close = on_close
@@ -56,6 +61,7 @@ class RequestContext(Scope):
         self._lock = threading.Lock()
         self._outer: weakref.ref[RequestContext] | None = None
         self.entered_in = None
+        self.home = None
 
     @staticmethod
     def current() -> RequestContext | None:
@@ -75,6 +81,7 @@ class RequestContext(Scope):
         self._outer = None if outer is None else weakref.ref(outer)
         REQUEST_CONTEXT.set(self)
         self.entered_in = contextvars.copy_context()
+        self.home = _get_running_loop()
         return self
 
     def __exit__(
@@ -98,7 +105,7 @@ class RequestContext(Scope):
         if not self.close_scope():
             return
         self._step_out()
-        self.entered_in = None  # it refers back to this context
+        self.entered_in = self.home = None  # the former refers back to this context
         for callback in self._take_closers():
             _guarded(callback)
         if self._on_close is not None:
@@ -114,7 +121,7 @@ class RequestContext(Scope):
         if inner is self:  # else it is closed from elsewhere: there it shows as closed
             REQUEST_CONTEXT.set(self._outer() if self._outer is not None else None)
 
-    def _before_close(self, callback: Callable[[], object]) -> None:
+    def before_close(self, callback: Callable[[], object]) -> None:
         """Have ``callback()`` called while closing, before the variables; RequestContextError once closed."""
         with self._lock:
             if not self.is_open_now:

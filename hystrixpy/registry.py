@@ -508,7 +508,7 @@ def _after_fork_in_child() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)
-execution.install(resolve=_find_circuit, on_event=listeners.tell_event, watch=watch.watch_for)
+execution.install(resolve=_find_circuit, on_event=listeners.tell_event, watch=watch.watch_for, on_hit=watch.cache_hit)
 drive.install(pool_for=_pool_for, on_abandoned=listeners.tell_abandoned)
 properties.on_change(_reapply)
 on_reset(chain.reset_hooks)

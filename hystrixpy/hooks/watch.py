@@ -16,7 +16,7 @@ from hystrixpy.hooks import chain as registered
 if TYPE_CHECKING:
     from hystrixpy.hooks.chain import Chain
 
-__all__ = ["Span", "Watch", "install_recorder", "install_tracer", "watch_for"]
+__all__ = ["Span", "Watch", "cache_hit", "install_recorder", "install_tracer", "watch_for"]
 
 _log = logging.getLogger("hystrixpy")
 
@@ -44,13 +44,17 @@ Tracer = Callable[[Any], "Span | None"]
 Recorder = Callable[[Any], None]
 
 _tracer: Tracer | None = None
+_hit_teller: Callable[[str], None] | None = None
 _recorder: Recorder | None = None
 
 
-def install_tracer(tracer: Tracer | None) -> None:
-    """Have `tracer(command)` asked for a span whenever a command starts; it returns None for no span."""
-    global _tracer
-    _tracer = tracer
+def install_tracer(tracer: Tracer | None, on_hit: Callable[[str], None] | None = None) -> None:
+    """Have `tracer(command)` asked for a span whenever a command starts; it returns None for no span.
+
+    `on_hit(key)` is told of commands that the request cache answered: they have no span of their own.
+    """
+    global _tracer, _hit_teller
+    _tracer, _hit_teller = tracer, on_hit
 
 
 def install_recorder(recorder: Recorder | None) -> None:
@@ -65,6 +69,13 @@ def watch_for(command: object) -> Watch | None:
     if span is None and _recorder is None and not chain.hooks:
         return None
     return Watch(chain, span)
+
+
+def cache_hit(command: Any) -> None:
+    """The request cache answered this command; nothing else of it is run or watched."""
+    registered.chain.tell("on_cache_hit", command)
+    if _hit_teller is not None:
+        _hit_teller(command.execution.command_key)
 
 
 class Watch:
@@ -163,16 +174,10 @@ class Watch:
         self._chain.tell("on_success", command)
         self._end(command, None)
 
-    def failed(
-        self, command: object, error: BaseException, cancelled: bool, only: tuple[type[Exception], ...] | None
-    ) -> BaseException:
-        """The caller gets an exception: which one. The last call of all but ``thread_done``.
-
-        With `only` (a bad request) what is of another type cannot take its place: it would look like a failure.
-        """
+    def failed(self, command: object, error: BaseException, cancelled: bool) -> BaseException:
+        """The caller gets an exception: which one. The last call of all but ``thread_done``."""
         if isinstance(error, Exception) and not cancelled:
-            replacement = self._chain.error("on_error", command, error)
-            error = replacement if only is None or isinstance(replacement, only) else error
+            error = self._chain.error("on_error", command, error)
         self._end(command, None if cancelled else error)  # who went away got no error
         return error
 

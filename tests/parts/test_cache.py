@@ -34,14 +34,14 @@ def test_keys_are_separate_by_command_and_cache_key():
     assert len(entries) == 4
 
 
-def test_a_settled_entry_is_served_with_value_and_events():
+def test_a_settled_entry_is_served():
     """Whoever comes later finds the outcome at once."""
     with RequestContext() as context:
         entry, _ = context.join_entry(*KEY, None)
-        entry.settle("value", None, None, 0b10)
+        entry.settle("value", None)
         late, mine = context.join_entry(*KEY, None)
         assert not mine
-        assert (late.has_ended, late.value, late.error, late.events) == (True, "value", None, 0b10)
+        assert (late.has_ended, late.value, late.error) == (True, "value", None)
         assert not late.when_ended(lambda: None)
 
 
@@ -59,7 +59,7 @@ def test_an_error_is_shared_without_growing_its_traceback():
         try:
             raise ValueError("down")
         except ValueError as error:
-            entry.settle(None, error, None, 0b100)
+            entry.settle(None, error)
         depths = set()
         for _ in range(50):
             try:
@@ -81,8 +81,8 @@ def test_waiters_are_called_once_even_if_one_raises(caplog):
         context.join_entry(*KEY, None)
         entry.when_ended(broken)
         entry.when_ended(lambda: calls.append(entry.value))
-        entry.settle(1, None, None, 2)
-        entry.settle(2, None, None, 2)
+        entry.settle(1, None)
+        entry.settle(2, None)
         entry.abandon()
     assert calls == [1]
     assert "waiter" in caplog.text
@@ -137,7 +137,7 @@ def test_a_joiner_gives_up():
         entry.when_ended(waiter)
         entry.leave(waiter)
         assert context.join_entry(*KEY, None)[0] is entry
-        entry.settle(1, None, None, 2)
+        entry.settle(1, None)
     assert calls == []
 
 
@@ -145,7 +145,7 @@ def test_leaving_after_the_end_changes_nothing():
     """A cancellation that comes too late stops nothing and removes nothing."""
     with RequestContext() as context:
         entry, _ = context.join_entry(*KEY, None)
-        entry.settle(1, None, None, 2)
+        entry.settle(1, None)
         assert not entry.owner_leaves()
         assert context.join_entry(*KEY, None)[0] is entry
 
@@ -158,7 +158,7 @@ def test_clear_concerns_newcomers_only():
         clear_cache("Get", "nothing there")
         fresh, mine = context.join_entry(*KEY, None)
         assert mine
-        entry.settle(1, None, None, 2)
+        entry.settle(1, None)
         assert not fresh.has_ended
         assert context.join_entry(*KEY, None)[0] is fresh
 
@@ -305,7 +305,7 @@ class Pair:
 
     def act(self, action, oracle):
         if action == "settle":
-            self.entry.settle("v", None, None, 2)
+            self.entry.settle("v", None)
             oracle.end(self.run, "settled")
         elif action == "abandon":
             self.entry.abandon()

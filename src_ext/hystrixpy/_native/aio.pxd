@@ -13,6 +13,7 @@ cdef class AioCommand(CommandLife):
     cdef void *earlier               # links of that queue, which holds a reference to us
     cdef void *later
     cdef int64_t cancelling_before   # outside cancellations of the task that were there when we began
+    cdef bint own_task               # runs in a task of its own, because others may share the outcome
     cdef bint unwinding              # our limit cancelled the task, and run has not ended yet
     cdef int watch(self) except -1
     cdef void unwatch(self) noexcept

@@ -12,13 +12,19 @@ from libc.stdint cimport int64_t
 from hystrixpy._native.atomics cimport hx_iload, hx_istore
 from hystrixpy._native.circuit cimport EV_SUCCESS
 from hystrixpy._native.clock cimport real_ns
+from hystrixpy._native.scope cimport CacheEntry
+from hystrixpy._native.sharing cimport (
+    LoopWaiter, ask_cache, end_entry, is_settled, may_share, owner_gave_up, take_share,
+)
 from hystrixpy._native.execution cimport (
     BY_LIMIT, BY_RUN, NOBODY, CommandLife, Place, enter_context, leave_context,
 )
 
-from asyncio import CancelledError, create_task, current_task, get_running_loop
+from asyncio import CancelledError, create_task, current_task, get_running_loop, wait
 from inspect import isawaitable
 from threading import local
+
+from hystrixpy._native.sharing import wait_on_loop
 
 cdef extern from "execution.h":
     PyObject *hx_take_error() noexcept
@@ -55,22 +61,32 @@ cdef class AioCommand(CommandLife):
         return PyObject_CallMethodNoArgs(<PyObject *>self, <PyObject *>FALLBACK)
 
     def __await__(self):
-        return self._hx_drive().__await__()
+        return self._drive().__await__()
 
     def execute(self):
         """A coroutine that runs the command; the same as awaiting the command itself."""
-        return self._hx_drive()
+        return self._drive()
 
     def queue(self):
         """Start the command as an ``asyncio.Task`` of the running loop."""
-        return create_task(self._hx_drive())
+        return create_task(self._drive())
 
-    async def _hx_drive(self):
+    async def _drive(self):
         cdef Place place
-        self.begin()
+        cdef CacheEntry entry
+        if not self.own_task:
+            self.begin()
+            if may_share(self):
+                entry = ask_cache(self)
+                while entry is not None:
+                    if is_settled(entry) or await wait_on_loop(self, entry):
+                        return take_share(self, entry)
+                    entry = ask_cache(self)     # its run brought nothing: perhaps it is our turn
+                if self.entry is not None:
+                    return await self._run_for_all()
         if not self.admit() or not self.take_permit() or self.out_of_time():
-            return await self._hx_recover()
-        place = enter_context(self, self.deadline, False)
+            return await self._recover()
+        place = enter_context(self, self.deadline)
         self.ran = self.in_task = True
         try:
             if self.deadline >= 0:
@@ -86,12 +102,40 @@ cdef class AioCommand(CommandLife):
         left(place, self)
         if self.cause == EV_SUCCESS:
             return value if self.watcher is None else self.watched_value(value)
-        return await self._hx_recover()
+        return await self._recover()
 
-    async def _hx_recover(self):
+    async def _run_for_all(self):
+        """Run in a task of its own: if the caller's task is cancelled, those who share the outcome still get it."""
+        cdef LoopWaiter waiter = LoopWaiter(get_running_loop())
+        self.own_task = True
+        task = create_task(self._drive())
+        self.entry.home, self.entry.give_up = waiter.loop, LoopCall(waiter.loop, task.cancel)
+        task.add_done_callback(self._work_done)
+        try:
+            if self.entry.when_ended(waiter):
+                await waiter.future
+        except BaseException as error:
+            if self.entry.owner_leaves():
+                owner_gave_up(self)
+            else:
+                task.cancel()
+                if isinstance(error, CancelledError):
+                    await wait([task])          # as without a cache: cancelled means ended
+            raise
+        return task.result()
+
+    def _work_done(self, task):
+        if task.cancelled():
+            self.entry.abandon()
+        elif task.exception() is None:
+            end_entry(self, task.result(), None)
+        else:
+            end_entry(self, None, task.exception())
+
+    async def _recover(self):
         cdef Place place
         if self.fallback_due():
-            place = enter_context(self, self.outer_deadline, True)
+            place = enter_context(self, self.outer_deadline)
             self.in_task = self.fallback_frame.active = True
             try:
                 if self.watcher is not None:
@@ -171,9 +215,9 @@ cdef class AioCommand(CommandLife):
             # Not at once: the task is running right now, and a cancellation would hit it after the command.
             loop = get_running_loop()
             for follower in followers:
-                loop.call_soon(follower._hx_fire)
+                loop.call_soon(follower._fire)
 
-    def _hx_fire(self):
+    def _fire(self):
         self.fire()
 
     cdef object fire(self):
@@ -196,6 +240,22 @@ cdef class AioCommand(CommandLife):
         if self.claim(BY_LIMIT):
             self.unwinding = True
             self.task.cancel()
+
+
+cdef class LoopCall:
+    """Calls a function on its loop, from any thread."""
+
+    cdef object loop
+    cdef object function
+
+    def __init__(self, loop, function):
+        self.loop, self.function = loop, function
+
+    def __call__(self):
+        try:
+            self.loop.call_soon_threadsafe(self.function)
+        except RuntimeError:
+            pass    # the loop is closed, and what ran on it with it
 
 
 cdef object left(Place place, AioCommand command):

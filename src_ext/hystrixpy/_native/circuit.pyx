@@ -4,12 +4,13 @@ cimport cython
 from libc.stdlib cimport calloc, free
 from libc.stdint cimport int64_t, uint64_t
 
-from hystrixpy._native.atomics cimport hx_add, hx_iload, hx_istore, hx_load
+from hystrixpy._native.atomics cimport hx_add, hx_icas, hx_iload, hx_istore, hx_load
 from hystrixpy._native.breaker cimport (
     NOTHING, Breaker, BreakerRules, Change, CircuitBreaker, Counts, breaker_health, breaker_settle_at, breaker_state,
 )
 from hystrixpy._native.clock cimport now_ns
 from hystrixpy._native.histogram cimport HIST_BUCKETS, hist_bump, hist_index, hist_read, hist_record, snapshot_of
+from hystrixpy._native.scope cimport watch_census
 from hystrixpy._native.window cimport (
     Shape, Spot, cell_add, cell_max, cells_max, cells_sum, shape_of, spot_at,
 )
@@ -32,7 +33,21 @@ cdef int64_t armed_bits() noexcept nogil:
 
 def set_armed(int64_t bit, bint on):
     """Switch one ARMED_* bit for the whole process."""
-    hx_istore(&armed, (armed | bit) if on else (armed & ~bit))
+    arm(bit, on)
+
+
+cdef void arm(int64_t bit, bint on) noexcept nogil:
+    """Two threads may switch different bits at once."""
+    cdef int64_t seen = hx_iload(&armed)
+    while not hx_icas(&armed, &seen, (seen | bit) if on else (seen & ~bit)):
+        pass
+
+
+cdef void arm_contexts(bint any_open) noexcept nogil:
+    arm(ARMED_CONTEXTS, any_open)
+
+
+watch_census(arm_contexts)
 
 
 def get_armed():

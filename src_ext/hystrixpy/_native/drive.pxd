@@ -5,16 +5,28 @@ from libc.stdint cimport int64_t
 
 from hystrixpy._native.execution cimport CommandLife
 from hystrixpy._native.pool cimport Pool, Work
+from hystrixpy._native.scope cimport CacheEntry
 
 
 cdef class SyncCommand(CommandLife):
     cdef object future           # CommandFuture of queue(), until it is resolved
     cdef object loop             # of await, with
     cdef object waiter           # the loop's future that the driver sleeps on
+    cdef CacheEntry joined       # the entry whose outcome a queued hit waits for
+    cdef list above              # entries that wait with it, see sharing.enter_wait
+    cdef int64_t detached        # 1: its caller went away and it runs on for others; nobody is woken on the loop
     cdef int64_t cancel_told
+    cdef bint recovering         # await: the fallback is under way
     cdef bint answered           # the worker decided the outcome: publish() delivers it
     cdef bint on_timer           # the timer decided it, and delivers
 
+    cdef object run_here(self)
+    cdef object execute_shared(self)
+    cdef bint queue_shared(self) except -1        # True: run; False: it shares what somebody else runs
+    cdef int start_alone(self) except -1
+    cdef int wait_queued(self, CacheEntry entry) except -1
+    cdef int share_queued(self, CacheEntry entry) except -1
+    cdef bint leave_to_others(self, bint recovering) except -1
     cdef object run_inline(self)
     cdef bint attempt_inline(self) except -1      # True: self.result holds the value
     cdef object watched_value(self, object value)
@@ -22,8 +34,7 @@ cdef class SyncCommand(CommandLife):
     cdef object run_on_pool(self)
     cdef bint is_attended(self) noexcept
     cdef int find_pool(self) except -1
-    cdef int start_queued(self, object future) except -1
-    cdef int finish_woken(self) except -1
+    cdef int start_queued(self) except -1
     cdef void fallback_over(self) noexcept
     cdef bint hand_over(self) except -1
     cdef bint prepare(self) except -1

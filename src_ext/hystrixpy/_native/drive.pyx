@@ -18,11 +18,16 @@ from hystrixpy._native.execution cimport (
 )
 from hystrixpy._native.crew cimport ACCEPTED, POOL_CLOSED, WORK_LEFT, WORK_RUNNING
 from hystrixpy._native.pool cimport Pool, Work, fallback_pool
+from hystrixpy._native.scope cimport CacheEntry, end_wait
+from hystrixpy._native.sharing cimport (
+    ask_cache, end_entry, enter_wait, hit_given_up, is_settled, may_share, owner_gave_up, take_share, wait_here,
+)
 from hystrixpy._native.timer cimport expire_at, expiry_done
 
 from asyncio import get_running_loop
 from concurrent.futures import CancelledError, Future, InvalidStateError
 
+from hystrixpy._native.sharing import wait_on_loop
 from hystrixpy.errors import CommandInterrupted, ThreadPoolRejectedError
 
 cdef extern from "execution.h":
@@ -77,9 +82,30 @@ cdef class SyncCommand(CommandLife):
         ``CommandRejectedError``, what the fallback raised, or ``CommandStateError`` on a second call.
         """
         self.begin()
+        if may_share(self):
+            return self.execute_shared()
         if self.settings.isolation == SEMAPHORE:
             return self.run_inline()
         return self.run_on_pool()
+
+    cdef object run_here(self):
+        return self.run_inline() if self.settings.isolation == SEMAPHORE else self.run_on_pool()
+
+    cdef object execute_shared(self):
+        cdef CacheEntry entry = ask_cache(self)
+        while entry is not None:
+            if is_settled(entry) or wait_here(self, entry):
+                return take_share(self, entry)
+            entry = ask_cache(self)             # its run brought nothing: perhaps it is our turn
+        if self.entry is None:
+            return self.run_here()
+        try:
+            value = self.run_here()
+        except BaseException as error:
+            end_entry(self, None, error)
+            raise
+        end_entry(self, value, None)
+        return value
 
     cdef object run_inline(self):
         cdef PyObject *value
@@ -257,13 +283,6 @@ cdef class SyncCommand(CommandLife):
         elif self.is_attended():
             self.wait(-1)                       # decided already: only moments until it is published
             self.finish()
-        else:
-            self.finish_woken()
-
-    cdef int finish_woken(self) except -1:
-        """The task was cancelled between its wake-up and its next step. Before the wake-up, wake() does it."""
-        if self.waiter.done() and not self.waiter.cancelled():
-            self.finish()
 
     # -- on the worker
 
@@ -282,7 +301,7 @@ cdef class SyncCommand(CommandLife):
         self.in_thread = self.ran = True
         self.thread_id = PyThread_get_thread_ident()
         PyContext_Enter(context)
-        place = enter_context(self, self.deadline, False)
+        place = enter_context(self, self.deadline)
         push_frame(&self.run_frame, self, self.deadline)
         hx_istore(&self.interrupting, INTERRUPTIBLE)
         value = self.guarded_run()
@@ -344,17 +363,23 @@ cdef class SyncCommand(CommandLife):
         Every failure is delivered in the future, rejections and short circuits included.
         """
         future = CommandFuture(self)
+        self.future = future
         try:
-            self.begin()                        # an earlier execution may be under way: leave its future alone
-            self.start_queued(future)
+            self.start_queued()
         except BaseException as error:
-            if self.future is future:
-                self.future = None
+            self.future = None
+            if self.entry is not None:
+                end_entry(self, None, error)
             settle_future(future, None, error)
         return future
 
-    cdef int start_queued(self, object future) except -1:
-        self.future = future
+    cdef int start_queued(self) except -1:
+        self.begin()
+        if not may_share(self) or self.queue_shared():
+            self.start_alone()
+        return 0
+
+    cdef int start_alone(self) except -1:
         if self.settings.isolation == SEMAPHORE:
             self.attempt_inline()
             self.deliver()
@@ -362,6 +387,58 @@ cdef class SyncCommand(CommandLife):
         self.find_pool()
         if not self.admit() or not self.hand_over():
             self.deliver()
+        return 0
+
+    cdef bint queue_shared(self) except -1:
+        cdef CacheEntry entry = ask_cache(self)
+        if entry is None:
+            if self.entry is not None:
+                self.entry.give_up = self._stop
+            return True
+        if is_settled(entry):
+            self.share_queued(entry)
+        else:
+            self.wait_queued(entry)
+        return False
+
+    cdef int wait_queued(self, CacheEntry entry) except -1:
+        self.above = enter_wait(self, entry)
+        self.context = PyContext_CopyCurrent()
+        self.joined = entry
+        if not entry.when_ended(self._shared):
+            self._shared()
+        return 0
+
+    def _shared(self):
+        """The entry that a queued hit waited for has ended; on whatever thread ended it."""
+        cdef CacheEntry entry = self.joined
+        end_wait(entry, self.above)
+        if is_settled(entry):
+            if self.claim(BY_RUN):              # else it was cancelled meanwhile
+                self.share_queued(entry)
+        elif hx_iload(&self.claimed) == NOBODY:
+            self.joined = None
+            self.context.run(self._ask_again)
+
+    def _ask_again(self):
+        """What it waited for brought no outcome: perhaps it is our turn."""
+        try:
+            if self.queue_shared():
+                self.start_alone()
+        except BaseException as error:
+            future, self.future = self.future, None
+            if self.entry is not None:
+                end_entry(self, None, error)
+            settle_future(future, None, error)
+
+    cdef int share_queued(self, CacheEntry entry) except -1:
+        future, self.future = self.future, None
+        try:
+            value = take_share(self, entry)
+        except Exception as error:
+            settle_future(future, None, error)
+        else:
+            settle_future(future, value, None)
         return 0
 
     cdef bint attempt_inline(self) except -1:
@@ -378,7 +455,7 @@ cdef class SyncCommand(CommandLife):
 
     cdef void deliver(self) noexcept:
         """The attempt is settled: hand its value over, or see to the fallback. Nobody waits in execute()."""
-        if self.loop is not None:
+        if self.loop is not None and not hx_iload(&self.detached):
             self.wake_loop()
         elif self.cause == EV_SUCCESS:
             self.resolve()
@@ -399,9 +476,12 @@ cdef class SyncCommand(CommandLife):
         future, self.future = self.future, None
         self.finish()
         if self.cause == EV_SUCCESS or self.events >> EV_FALLBACK_SUCCESS & 1:
-            settle_future(future, self.take_result(), None)
+            value, error = self.take_result(), None
         else:
-            settle_future(future, None, self.final_error())
+            value, error = None, self.final_error()
+        if self.entry is not None:
+            end_entry(self, value, error)
+        settle_future(future, value, error)
 
     cdef void start_fallback(self) noexcept:
         cdef FallbackWork work = FallbackWork.__new__(FallbackWork)
@@ -412,32 +492,84 @@ cdef class SyncCommand(CommandLife):
             self.fallback_over()
 
     cdef void fallback_over(self) noexcept:
-        if self.loop is not None:
+        if self.loop is not None and not hx_iload(&self.detached):
             self.wake_loop()
         else:
             self.resolve()
 
-    def _hx_cancel(self):
+    def _cancel(self):
         """The future was cancelled. True the first time, when its waiters have yet to be told."""
+        if self.joined is not None:
+            if self.claim(BY_CANCEL):
+                self.joined.leave(self._shared)
+                end_wait(self.joined, self.above)
+                hit_given_up(self)
+                self.future = None
+        elif self.entry is None or not self.leave_to_others(False):
+            self._stop()
+        return hx_iswap(&self.cancel_told, 1) == 0
+
+    def _stop(self):
+        """Nobody wants the outcome any more."""
         if self.claim(BY_CANCEL):
             expiry_done(self)
             self.leave_run(self.settings.interrupt_on_cancel)
             self.settle_cancelled(CancelledError())
             self.finish()
             self.future = None
-        return hx_iswap(&self.cancel_told, 1) == 0
+            if self.entry is not None:
+                self.entry.abandon()
 
-    def _hx_is_running(self):
+    cdef bint leave_to_others(self, bint recovering) except -1:
+        """Our caller goes away; True: others share the outcome, so the command runs on, with nobody to wake here."""
+        if not self.entry.owner_leaves():
+            return False
+        owner_gave_up(self)
+        self.entry.home = None
+        hx_istore(&self.detached, 1)
+        if self.waiter is not None and self.waiter.done() and not self.waiter.cancelled():
+            # The worker's word came before the cancellation: there will be no other.
+            if recovering:
+                self.resolve()
+            else:
+                self.deliver()
+        return True
+
+    def _is_running(self):
         """Whether run is being called on a worker."""
         return hx_iload(&self.job.phase) in (WORK_RUNNING, WORK_LEFT)
 
     # -- await
 
     def __await__(self):
-        return self._hx_awaited().__await__()
+        return self._awaited().__await__()
 
-    async def _hx_awaited(self):
+    async def _awaited(self):
+        cdef CacheEntry entry
         self.begin()
+        if may_share(self):
+            entry = ask_cache(self)
+            while entry is not None:
+                if is_settled(entry) or await wait_on_loop(self, entry):
+                    return take_share(self, entry)
+                entry = ask_cache(self)
+            if self.entry is not None:
+                return await self._awaited_for_all()
+        return await self._awaited_alone()
+
+    async def _awaited_for_all(self):
+        """Run, and have others share the outcome; if this task is cancelled, they still get it."""
+        self.entry.home, self.entry.give_up = get_running_loop(), self._stop
+        try:
+            value = await self._awaited_alone()
+        except BaseException as error:
+            if not self.gave_up:
+                end_entry(self, None, error)
+            raise
+        end_entry(self, value, None)
+        return value
+
+    async def _awaited_alone(self):
         if self.settings.isolation == SEMAPHORE:
             return self.run_inline()
         self.loop = get_running_loop()
@@ -447,21 +579,24 @@ cdef class SyncCommand(CommandLife):
             try:
                 await self.waiter
             except BaseException as error:
-                self.give_up_waiting(error)
+                if self.entry is None or not self.leave_to_others(False):
+                    self.give_up_waiting(error)
                 raise
         if self.cause == EV_SUCCESS:
             return self.take_result()
-        return await self._hx_recover()
+        return await self._recover_off_loop()
 
-    async def _hx_recover(self):
+    async def _recover_off_loop(self):
         """The fallback of a thread command may block, so it runs on the fallback threads."""
         if self.fallback_due():
             self.waiter = self.loop.create_future()
+            self.recovering = True
             self.start_fallback()
             try:
                 await self.waiter
             except BaseException:
-                self.finish_woken()
+                if self.entry is not None:
+                    self.leave_to_others(True)
                 raise
             if self.events >> EV_FALLBACK_SUCCESS & 1:
                 self.finish()
@@ -478,10 +613,14 @@ cdef class SyncCommand(CommandLife):
 
 def wake(SyncCommand command not None, waiter):
     """On the loop: continue the driver; if it was cancelled meanwhile, finish in its place."""
-    if waiter.done():
-        command.finish()
-    else:
+    if not waiter.done():
         waiter.set_result(None)
+    elif not hx_iload(&command.detached):
+        command.finish()
+    elif command.recovering:
+        command.resolve()
+    else:
+        command.deliver()
 
 
 cdef object settle_future(future, result, error):
@@ -538,7 +677,7 @@ cdef class FallbackWork(Work):
         cdef object error
         cdef Place place
         PyContext_Enter(self.context)
-        place = enter_context(command, command.outer_deadline, True)
+        place = enter_context(command, command.outer_deadline)
         push_frame(&command.fallback_frame, command, command.outer_deadline)
         value = command.guarded_fallback()
         error = taken_error() if value == NULL else None
@@ -579,10 +718,10 @@ class CommandFuture(Future):
         """Cancel; True unless the outcome is there already."""
         if not super().cancel():
             return False
-        if self._command._hx_cancel():
+        if self._command._cancel():
             self.set_running_or_notify_cancel()    # wait() and as_completed() hear of it
         return True
 
     def running(self):
         """Whether ``run`` is being called right now on a worker."""
-        return not self.done() and self._command._hx_is_running()
+        return not self.done() and self._command._is_running()

@@ -6,6 +6,7 @@ from libc.stdint cimport int32_t, int64_t, uint32_t
 from hystrixpy._native.circuit cimport Circuit, Settings
 from hystrixpy._native.pool cimport Pool, Work
 from hystrixpy._native.refusal cimport Refusal
+from hystrixpy._native.scope cimport CacheEntry
 
 cdef enum:                 # CommandLife.claimed: who decides the outcome; moved from NOBODY once, by compare-and-swap
     NOBODY = 0
@@ -31,7 +32,6 @@ cdef class Place:
     cdef CommandLife command
     cdef int64_t deadline
     cdef bint active
-    cdef bint in_fallback
     cdef object token
 
 
@@ -67,6 +67,7 @@ cdef class CommandLife(Work):
     cdef object result                 # kept only where a thread hands it over
     cdef object context                # contextvars context that run enters on a worker
     cdef object note_book              # None, or a dict of what only some commands have (links, cache entry, collapser)
+    cdef CacheEntry entry              # what others share of our outcome; None: not cached, or a hit
     cdef object watcher                # hooks, span, recorder of this execution; None: nobody (hystrixpy.hooks.watch)
     cdef object final                  # what the watcher made of the exception that the caller gets
     cdef int64_t watch_over            # 1 once the watcher was told the outcome
@@ -92,11 +93,11 @@ cdef class CommandLife(Work):
     cdef bint in_thread
     cdef bint interrupted
     cdef bint ran                      # run was called
-    cdef bint begun_in_fallback        # of the parent
     cdef bint in_task                  # inside run or fallback of a task right now
     cdef Frame run_frame               # two: an abandoned run may go on while the fallback runs elsewhere
     cdef Frame fallback_frame
     cdef bint finished
+    cdef bint gave_up                  # its caller went away, but it runs on for those who share its outcome
 
     # What differs by kind: both return a new reference, or NULL with the error indicator set.
     cdef PyObject *call_run(self) noexcept
@@ -138,7 +139,6 @@ cdef class CommandLife(Work):
     cdef void settle(self, int event, int ended, int64_t now) noexcept
     cdef bint claim(self, int64_t who) noexcept
     cdef void give_permit(self) noexcept
-    cdef int find_circuit(self) except -1
     cdef int set_deadline(self, int64_t real) except -1
     cdef bint cause_was_refusal(self) noexcept
     cdef void give_fallback_permit(self) noexcept
@@ -152,10 +152,12 @@ cdef class Execution:
     cdef bint has(self, int event) noexcept
 
 
+cdef bint has_tracer() noexcept                           # a tracer provider is set
+cdef int tell_of_hit(CommandLife command) except -1       # hooks and the current span, of a cache hit
 cdef object taken_error()                                 # the exception that call_run or call_fallback left
 cdef void push_frame(Frame *frame, CommandLife command, int64_t deadline) noexcept
 cdef void pop_frame(Frame *frame) noexcept
-cdef CommandLife innermost(int64_t *deadline, bint *in_fallback)  # or None; deadline: what holds here, -1: none
-cdef Place enter_context(CommandLife command, int64_t deadline, bint in_fallback)   # in tasks and workers
+cdef CommandLife innermost(int64_t *deadline)             # or None; deadline: what holds here, -1: none
+cdef Place enter_context(CommandLife command, int64_t deadline)   # in tasks and workers
 cdef int leave_context(Place place) except -1
 cdef bint is_running(CommandLife command) noexcept        # run or fallback is under way

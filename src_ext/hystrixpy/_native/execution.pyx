@@ -10,10 +10,10 @@ from libc.stdint cimport int32_t, int64_t, uint32_t
 
 from hystrixpy._native.atomics cimport hx_iadd, hx_icas, hx_iload, hx_istore, hx_iswap
 from hystrixpy._native.breaker cimport (
-    ENDED_ERROR, ENDED_NEUTRAL, ENDED_OK, NOTHING, REFUSED, Change, breaker_admit,
+    ENDED_ERROR, ENDED_NEUTRAL, ENDED_OK, NOTHING, REFUSED, Change, breaker_admit, breaker_settle,
 )
 from hystrixpy._native.circuit cimport (
-    ARMED_HOOKS, ARMED_LISTENERS, ARMED_RECORD, EV_BAD_REQUEST, EV_CANCELLED, EV_COLLAPSED, EV_FAILURE,
+    ARMED_CONTEXTS, ARMED_HOOKS, ARMED_LISTENERS, ARMED_RECORD, EV_BAD_REQUEST, EV_CANCELLED, EV_COLLAPSED, EV_FAILURE,
     EV_FALLBACK_DISABLED, EV_FALLBACK_FAILURE, EV_FALLBACK_MISSING, EV_FALLBACK_REJECTION, EV_FALLBACK_SUCCESS, EV_FROM_CACHE,
     EV_POOL_REJECTED, EV_SEMAPHORE_REJECTED, EV_SHORT_CIRCUITED, EV_SUCCESS, EV_TIMEOUT, SEMAPHORE, Circuit,
     Numbers, Settings, armed_bits,
@@ -22,6 +22,7 @@ from hystrixpy._native.clock cimport now_of, real_ns
 from hystrixpy._native.refusal cimport refusal_error, refusal_facts
 from hystrixpy._native.permits cimport permit_give, permit_try
 from hystrixpy._native.pool cimport Work
+from hystrixpy._native.scope cimport Scope, current_scope
 
 from contextvars import ContextVar
 
@@ -59,6 +60,7 @@ cdef int32_t forks = 0                  # goes up in every forked child: permits
 cdef bint contexts_used = False         # a command has entered a context: from then on look there too
 cdef object resolver = None             # callable(binding) -> Circuit, the registry's
 cdef object event_sink = None           # callable(event number, key), the hooks floor's
+cdef object hit_sink = None             # callable(command), told of cache hits, the hooks floor's
 cdef object watch_maker = None          # callable(command) -> what accompanies its execution or None, the hooks floor's
 cdef dict tracer_names = None           # the module dictionary in which the API keeps the tracer provider
 cdef object tracer_name = None          # under this name
@@ -67,9 +69,11 @@ cdef object useless_provider = None     # keeps the pointer above alive
 cdef object CURRENT = ContextVar("hystrixpy_command", default=None)
 
 
-def install(*, resolve=None, on_event=None, watch=None):
+def install(*, resolve=None, on_event=None, watch=None, on_hit=None):
     """Set who finds circuits (the registry), who is told of events and who accompanies executions (the hooks)."""
-    global resolver, event_sink, watch_maker
+    global resolver, event_sink, watch_maker, hit_sink
+    if on_hit is not None:
+        hit_sink = on_hit
     if watch is not None:
         watch_maker = watch
     if resolve is not None:
@@ -92,7 +96,7 @@ def ignore_tracer(provider):
     useless_tracer = <void *>provider
 
 
-cdef inline bint has_tracer() noexcept:
+cdef bint has_tracer() noexcept:
     """One look into a dictionary: nothing is called and nothing allocated."""
     cdef void *provider
     if tracer_names is None:
@@ -160,8 +164,8 @@ cdef class Binding:
         return found
 
     def _with(self, key, group, thread_pool):
-        # The pool's default follows the group, as for a class; a pool that the class names itself stays.
-        default_pool = group if group is not None and self.thread_pool == self.group else self.thread_pool
+        # The pool's default follows the group, as for a class.
+        default_pool = self.thread_pool if group is None else group
         return Binding(
             key=key or self.key, group=group or self.group, thread_pool=thread_pool or default_pool,
             owner=self.owner, code=self.code, pool_code=self.pool_code, is_async=self.is_async,
@@ -170,6 +174,18 @@ cdef class Binding:
 
     def __repr__(self):
         return f"<Binding of {self.owner} to {self.key!r}>"
+
+
+cdef int tell_of_hit(CommandLife command) except -1:
+    if (armed_bits() & ARMED_HOOKS or has_tracer()) and hit_sink is not None:
+        hit_sink(command)
+    return 0
+
+
+cdef int log_command(CommandLife command) except -1:
+    """Step 2 of the life, where a request context is open somewhere: append it to the log of its own, if any."""
+    cdef Scope scope = current_scope()
+    return 0 if scope is None else scope.note(command)
 
 
 cdef object taken_error():
@@ -210,24 +226,22 @@ cdef void pop_frame(Frame *frame) noexcept:
     Py_DECREF(<object>frame.command)
 
 
-cdef CommandLife innermost(int64_t *deadline, bint *in_fallback):
+cdef CommandLife innermost(int64_t *deadline):
     """The innermost command running here, by thread or by context, whichever is nested deeper; or None."""
     cdef Frame *top = <Frame *>hx_get_top()
     cdef CommandLife here = None if top == NULL else <CommandLife>top.command
     cdef CommandLife there
     cdef int64_t limit = -1
-    cdef bint falling_back = False
     deadline[0] = -1 if top == NULL else top.deadline
-    in_fallback[0] = top != NULL and top == &here.fallback_frame
     if contexts_used:
-        there = in_context(&limit, &falling_back)
+        there = in_context(&limit)
         if there is not None and (here is None or there.depth > here.depth):
-            deadline[0], in_fallback[0] = limit, falling_back
+            deadline[0] = limit
             return there
     return here
 
 
-cdef CommandLife in_context(int64_t *deadline, bint *in_fallback):
+cdef CommandLife in_context(int64_t *deadline):
     """The innermost command of this contextvars context that is still running, or None."""
     cdef PyObject *value = NULL
     cdef Place place
@@ -237,11 +251,11 @@ cdef CommandLife in_context(int64_t *deadline, bint *in_fallback):
     Py_XDECREF(value)
     if place is None:
         return None
-    deadline[0], in_fallback[0], command = place.deadline, place.in_fallback, place.command
+    deadline[0], command = place.deadline, place.command
     if place.active:
         return command
     while command is not None and not is_running(command):   # a task may outlive the command that started it
-        deadline[0], in_fallback[0], command = command.outer_deadline, command.begun_in_fallback, command.parent
+        deadline[0], command = command.outer_deadline, command.parent
     return command
 
 
@@ -249,11 +263,11 @@ cdef bint is_running(CommandLife command) noexcept:
     return command.run_frame.active or command.fallback_frame.active or command.in_task
 
 
-cdef Place enter_context(CommandLife command, int64_t deadline, bint in_fallback):
+cdef Place enter_context(CommandLife command, int64_t deadline):
     global contexts_used
     cdef Place place = Place.__new__(Place)
     contexts_used = True
-    place.command, place.deadline, place.in_fallback, place.active = command, deadline, in_fallback, True
+    place.command, place.deadline, place.active = command, deadline, True
     place.token = PyContextVar_Set(CURRENT, place)
     return place
 
@@ -267,8 +281,7 @@ cdef int leave_context(Place place) except -1:
 def current_command():
     """The command that is executing in this context, or None outside of any."""
     cdef int64_t limit
-    cdef bint in_fallback
-    return innermost(&limit, &in_fallback)
+    return innermost(&limit)
 
 
 def deadline():
@@ -277,8 +290,7 @@ def deadline():
     Counts on real time, whatever a manual clock says.
     """
     cdef int64_t limit
-    cdef bint in_fallback
-    if innermost(&limit, &in_fallback) is None or limit < 0:
+    if innermost(&limit) is None or limit < 0:
         return None
     return max(0.0, (limit - real_ns()) * 1e-9)
 
@@ -286,12 +298,11 @@ def deadline():
 def is_abandoned():
     """True inside a ``run`` whose caller has given up (time limit or cancellation): stop when you can."""
     cdef int64_t limit
-    cdef bint in_fallback          # whose caller waits, even if its run goes on elsewhere
-    cdef CommandLife command = innermost(&limit, &in_fallback)
+    cdef CommandLife command = innermost(&limit)
     while command is not None:
-        if not in_fallback and hx_iload(&command.claimed) > BY_RUN:
+        if hx_iload(&command.claimed) > BY_RUN and not command.fallback_frame.active:
             return True
-        in_fallback, command = command.begun_in_fallback, command.parent
+        command = command.parent
     return False
 
 
@@ -337,27 +348,25 @@ cdef class CommandLife(Work):
         cdef int64_t real
         if self.binding is None:
             raise TypeError(f"{type(self).__qualname__} is not bound to a circuit: instantiate a subclass of Command")
-        if hx_once(&self.used) != 0:     # before anything is touched: the first execution may be under way
-            raise used_error(self)
         if hx_iload(&self.binding.epoch) == hx_iload(&epoch):
             self.circuit = self.binding.circuit
         else:
-            self.find_circuit()
+            self.circuit = self.binding._rebind()
+        if hx_once(&self.used) != 0:
+            raise CommandStateError(
+                f"command {self.binding.key!r} was already executed: one instance is one call, "
+                f"so make a new {type(self).__name__}(...) for the next one", command_key=self.binding.key,
+            )
         self.settings = self.circuit._settings
         real = real_ns()
         self.real_start = real
         self.started_at = now_of(real)
         if contexts_used or hx_get_top() != NULL:
-            self.parent = innermost(&self.outer_deadline, &self.begun_in_fallback)
+            self.parent = innermost(&self.outer_deadline)
         self.set_deadline(real)
+        if armed_bits() & ARMED_CONTEXTS and self.settings.log_enabled:
+            log_command(self)
         return 0
-
-    cdef int find_circuit(self) except -1:
-        try:
-            self.circuit = self.binding._rebind()
-        except BaseException:
-            hx_istore(&self.used, 0)     # invalid properties: nothing has happened to this command yet
-            raise
 
     cdef int set_deadline(self, int64_t real) except -1:
         """The smaller of our own limit and what is left of the enclosing one."""
@@ -486,12 +495,19 @@ cdef class CommandLife(Work):
             hx_istore(&self.claimed, BY_RUN)
         self.cause = event
         self.events |= <uint32_t>1 << event
-        self.circuit.settled(
-            &self.settings.rules, event, ended, self.admission, now,
-            self.latency if self.settings.percentile_enabled and event != EV_CANCELLED else -1, self.finished, &change,
-        )
-        if armed_bits() & ARMED_LISTENERS or self.watcher is not None:
-            self.tell(event)
+        if event == EV_CANCELLED and self.gave_up:   # counted when its caller went away
+            breaker_settle(
+                &self.circuit.n.breaker, &self.settings.rules, &self.circuit.health_cells, self.admission, ended, now,
+                &change,
+            )
+        else:
+            self.circuit.settled(
+                &self.settings.rules, event, ended, self.admission, now,
+                self.latency if self.settings.percentile_enabled and event != EV_CANCELLED else -1, self.finished,
+                &change,
+            )
+            if armed_bits() & ARMED_LISTENERS:
+                self.tell(event)
         self.give_permit()
         if change.happened != NOTHING:
             self.circuit.told(&change)
@@ -499,11 +515,11 @@ cdef class CommandLife(Work):
     cdef void note(self, int event, int64_t now) noexcept:
         self.events |= <uint32_t>1 << event
         self.circuit.count(event, now)
-        if armed_bits() & ARMED_LISTENERS or self.watcher is not None:
+        if armed_bits() & ARMED_LISTENERS:
             self.tell(event)
 
     cdef void tell(self, int event) noexcept:
-        if armed_bits() & ARMED_LISTENERS and event_sink is not None:
+        if event_sink is not None:
             event_sink(event, self.circuit.key)
         if self.watcher is not None:
             self.watcher.noted(event)
@@ -598,7 +614,7 @@ cdef class CommandLife(Work):
         if self.fallback_error is not None:
             if not isinstance(self.fallback_error, Exception):
                 return self.fallback_error
-            chain(self.fallback_error, self.the_error())
+            self.fallback_error.__cause__ = self.the_error()
         elif self.events >> EV_FALLBACK_REJECTION & 1:
             return fallback_rejected(self)
         if self.cause == EV_FAILURE and self.settings.raise_hystrix:
@@ -684,33 +700,11 @@ cdef class CommandLife(Work):
         if hx_iswap(&self.watch_over, 1) != 0:
             return
         if self.cause == EV_CANCELLED or self.events >> EV_CANCELLED & 1:
-            self.final = self.watcher.failed(self, self.final_error(), True, None)
+            self.final = self.watcher.failed(self, self.final_error(), True)
         elif self.cause == EV_SUCCESS or self.events >> EV_FALLBACK_SUCCESS & 1:
             self.watcher.succeeded(self)
         else:
-            only = (BadRequestError, *self.settings.ignore) if self.cause == EV_BAD_REQUEST else None
-            self.final = self.watcher.failed(self, self.final_error(), False, only)
-
-
-cdef object chain(object error, object cause):
-    """Set the cause, unless the error is part of what led to it: a fallback may raise the same one again."""
-    link, length = cause, 0
-    while link is not None and length < 100:
-        if link is error:
-            return
-        link, length = link.__cause__, length + 1
-    error.__cause__ = cause
-
-
-cdef object used_error(CommandLife c):
-    """One instance is one call."""
-    again = "call the function again"
-    if hx_own_entry(<PyObject *>c, <PyObject *>BINDING) != NULL:
-        again = f"make a new {type(c).__name__}(...)"
-    return CommandStateError(
-        f"command {c.binding.key!r} was already executed: one instance is one call, so {again} for the next one",
-        command_key=c.binding.key,
-    )
+            self.final = self.watcher.failed(self, self.final_error(), False)
 
 
 cdef object timeout_error(CommandLife c, int64_t real):
@@ -754,6 +748,8 @@ cdef class Execution:
         self.command = command
 
     cdef bint has(self, int event) noexcept:
+        if self.command.gave_up:         # what its work ends with belongs to those who share it
+            return event == EV_CANCELLED
         return (self.command.events >> event) & 1
 
     @property
@@ -798,7 +794,7 @@ cdef class Execution:
     @property
     def is_complete(self):
         """True once the caller's outcome is decided."""
-        return self.command.finished
+        return self.command.finished or self.command.gave_up
 
     @property
     def is_success(self):
@@ -838,7 +834,7 @@ cdef class Execution:
     @property
     def is_rejected(self):
         """True if a bulkhead refused it."""
-        return (self.command.events & REJECTED_EVENTS) != 0
+        return self.has(EV_SEMAPHORE_REJECTED) or self.has(EV_POOL_REJECTED)
 
     @property
     def is_cancelled(self):
@@ -883,10 +879,17 @@ cdef class Execution:
 
 def mark_collapsed(CommandLife command not None, str collapser_key not None, int64_t size):
     """Tell a batch command, before it is executed, how many requests of which collapser it answers."""
+    cdef Circuit circuit
     if command.note_book is None:
         command.note_book = {}
     command.note_book["collapser_key"] = collapser_key
     command.number_collapsed = size
+    if hx_iload(&command.used) == 0:      # else it is refused, and counts nowhere
+        circuit = command.binding.current()
+        command.events |= <uint32_t>1 << EV_COLLAPSED
+        circuit.count_many(EV_COLLAPSED, size, now_of(real_ns()))
+        if armed_bits() & ARMED_LISTENERS and event_sink is not None:
+            event_sink(EV_COLLAPSED, circuit.key)
 
 
 def set_links(CommandLife command not None, tuple links):

@@ -1,7 +1,7 @@
 """What the commands of one request share: the log, and the cache of outcomes in flight or finished."""
 
 cimport cython
-from libc.stdint cimport int64_t, uint32_t
+from libc.stdint cimport int64_t
 
 cdef enum:               # CacheEntry.state
     PENDING = 0
@@ -14,6 +14,7 @@ cdef class Scope:
     cdef int64_t phase             # SCOPE_*; moves up only
     cdef cython.pymutex mutex      # guards the entries' callers and waiters; held for a few instructions
     cdef dict entries              # (command key, cache key) -> CacheEntry; the dict itself is never replaced
+    cdef readonly dict gatherers   # collapser -> where its requests of this scope meet; never replaced
     cdef list noted                # commands, in the order they began
     cdef bint log_full
     cdef object __weakref__
@@ -31,8 +32,6 @@ cdef class CacheEntry:
     cdef readonly object owner     # the command that runs
     cdef readonly object value
     cdef readonly object error
-    cdef readonly object fallback_error
-    cdef readonly uint32_t events  # bit set of the owner's events
     cdef object traceback          # of error as it was settled: raising it again must not make it grow
     cdef object home               # the event loop that the run needs to go on, or None
     cdef object give_up            # callable: stop the run, nobody wants it any more; or None
@@ -46,7 +45,7 @@ cdef class CacheEntry:
     cdef bint take_caller(self) except -1
     cdef bint lost_last(self) noexcept
     cdef int end(self, int64_t state) except -1
-    cpdef int settle(self, object value, object error, object fallback_error, uint32_t events) except -1
+    cpdef int settle(self, object value, object error) except -1
     cpdef int abandon(self) except -1                  # the run ended without an outcome, or never began
     cpdef bint when_ended(self, object waiter) except -1   # False: it has ended already, the waiter is not kept
     cpdef int leave(self, object waiter) except -1     # a caller who joined gives up; waiter may be None

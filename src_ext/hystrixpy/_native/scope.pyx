@@ -11,7 +11,7 @@ cimport cython
 from cpython.contextvars cimport PyContextVar_Get, PyContextVar_New
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
-from libc.stdint cimport int64_t, uint32_t
+from libc.stdint cimport int64_t
 
 from hystrixpy._native.atomics cimport hx_icas, hx_iload, hx_istore
 
@@ -85,6 +85,7 @@ cdef class Scope:
     def __cinit__(self, *args, **kwargs):
         self.entries = {}
         self.noted = []
+        self.gatherers = {}
 
     cdef bint is_open(self) noexcept nogil:
         return hx_iload(&self.phase) == SCOPE_OPEN
@@ -207,11 +208,9 @@ cdef class CacheEntry:
             self.callers += 1
         return True
 
-    cpdef int settle(self, object value, object error, object fallback_error, uint32_t events) except -1:
+    cpdef int settle(self, object value, object error) except -1:
         self.value = value
         self.error = error
-        self.fallback_error = fallback_error
-        self.events = events
         if error is not None:
             self.traceback = error.__traceback__
         return self.end(SETTLED)
