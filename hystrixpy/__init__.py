@@ -16,6 +16,14 @@ from hystrixpy.aio import AsyncCommand
 from hystrixpy.breaker import CircuitBreaker
 from hystrixpy.bulkhead import ThreadPool
 from hystrixpy.cache import cache_remove, clear_cache
+from hystrixpy.collapser import (
+    CollapsedRequest,
+    Collapser,
+    CollapserMetrics,
+    collapse,
+    collapser_keys,
+    collapser_metrics,
+)
 from hystrixpy.command import Command
 from hystrixpy.context import RequestContext, RequestLog, RequestVariable
 from hystrixpy.decorator import command, command_defaults
@@ -66,7 +74,10 @@ __all__ = [
     "CircuitBreaker",
     "CircuitOpenError",
     "CircuitState",
+    "CollapsedRequest",
+    "Collapser",
     "CollapserError",
+    "CollapserMetrics",
     "CollapserProperties",
     "Command",
     "CommandFailedError",
@@ -104,6 +115,9 @@ __all__ = [
     "cache_remove",
     "circuit_breaker",
     "clear_cache",
+    "collapse",
+    "collapser_keys",
+    "collapser_metrics",
     "command",
     "command_defaults",
     "command_keys",

@@ -38,7 +38,8 @@ NATIVE_FLOORS = (
     ("pool", "timer", "threadpool"),
     ("circuit",),
     ("execution",),
-    ("drive", "aio"),
+    ("sharing",),
+    ("drive", "aio", "collapse"),
     ("function",),
 )
 """The same inside the native core. ``execution`` is the life of a command: of Python, it may import floors 0 to 3."""

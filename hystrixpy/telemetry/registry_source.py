@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hystrixpy import properties, registry
+from hystrixpy.collapser.numbers import collapser_totals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,7 +48,7 @@ class RegistrySource:
         return registry.thread_pools(), registry.retired_pools()
 
     def collapsers(self) -> tuple[Iterable[CollapserTotals], Iterable[CollapserTotals]]:
-        return (), ()
+        return collapser_totals()
 
     def reload_errors(self) -> int:
         return properties.reload_errors()

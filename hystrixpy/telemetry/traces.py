@@ -13,6 +13,7 @@ from typing import Any
 from opentelemetry import context, trace
 from opentelemetry.trace import NoOpTracerProvider, ProxyTracerProvider, SpanKind, Status, StatusCode
 
+from hystrixpy._native.collapse import set_link_finder
 from hystrixpy._native.execution import ignore_tracer, look_for_tracer, span_facts
 from hystrixpy.events import EventType
 from hystrixpy.hooks.watch import install_tracer
@@ -35,7 +36,8 @@ _tracers: tuple[object, Any] = (None, None)  # (provider, its tracer or None), r
 def install() -> None:
     """Have every execution look for a tracer provider, and ask here for a span if there is one."""
     trace.get_tracer_provider()  # loads the one that OTEL_PYTHON_TRACER_PROVIDER names
-    install_tracer(span_for)
+    install_tracer(span_for, cache_hit)
+    set_link_finder(current_link)
     look_for_tracer(vars(trace), "_TRACER_PROVIDER")
 
 

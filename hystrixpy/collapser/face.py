@@ -1,0 +1,138 @@
+"""``Collapser``: subclass it, say how a batch is fetched and taken apart, and execute one instance per request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from hystrixpy._native.collapse import CollapserBase
+from hystrixpy._native.drive import CommandFuture
+from hystrixpy.collapser.spec import CollapserSpec, checked_scope, running_loop
+from hystrixpy.errors import PropertyError
+from hystrixpy.properties import CollapserProperties
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Sequence
+
+    from hystrixpy._native.collapse import CollapsedRequest
+    from hystrixpy.aio import AsyncCommand
+    from hystrixpy.command import Command
+
+__all__ = ["Collapser", "waiting_future"]
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+
+class Collapser(CollapserBase, Generic[A, R]):
+    """One request of many that are answered together.
+
+    Requests of one scope that come within ``delay`` (10 ms) of the first become one batch, which a
+    ``Command`` or ``AsyncCommand`` with its own breaker and fallback answers. Scope ``"request"`` gathers
+    within one ``RequestContext``, ``"global"`` within the process. An instance is one request, with
+    ``execute()``, ``queue()`` or ``await``; ``argument`` is the first argument of its constructor.
+
+        class UserById(Collapser[int, User]):
+            def create_command(self, requests):
+                return GetUsers([each.argument for each in requests])
+
+            def map_response(self, response, requests):
+                for each in requests:
+                    each.response = response[each.argument]
+
+        user = await UserById(42)
+
+    The three methods are called on the first request's instance, in the context of the scope and in no
+    caller's; keep nothing on ``self`` but the argument and the cache key.
+    """
+
+    key: ClassVar[str]
+    scope: ClassVar[str] = "request"
+    properties: ClassVar[CollapserProperties | None] = None
+    _spec: ClassVar[CollapserSpec]
+    _named: ClassVar[bool] = False
+    _complete: ClassVar[bool] = False
+    _remembers: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls._named = cls._named or "key" in cls.__dict__
+        if not cls._named:
+            cls.key = cls.__name__
+        where = f"{cls.__qualname__}.scope"
+        cls._spec = CollapserSpec(
+            cls.key, checked_scope(cls.scope, where), _code(cls), f"{cls.__module__}.{cls.__qualname__}"
+        )
+        cls._complete = (
+            cls.create_command is not Collapser.create_command and cls.map_response is not Collapser.map_response
+        )
+        cls._remembers = cls.cache_key is not Collapser.cache_key
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Need not be called by subclasses; what is kept is kept before."""
+
+    def create_command(self, requests: Sequence[CollapsedRequest[A, R]]) -> Command[Any] | AsyncCommand[Any]:
+        """The command that fetches the answers of all ``requests``."""
+        raise NotImplementedError
+
+    def map_response(self, response: Any, requests: Sequence[CollapsedRequest[A, R]]) -> None:
+        """Set ``response`` or ``exception`` of each request from what the command returned."""
+        raise NotImplementedError
+
+    def shard(self, requests: Sequence[CollapsedRequest[A, R]]) -> Iterable[Sequence[CollapsedRequest[A, R]]]:
+        """Divide a batch; each part gets a command of its own. Default: one part."""
+        return [requests]
+
+    def cache_key(self) -> str | None:
+        """What the request context remembers the answer by, across batches; None (the default): it does not."""
+        return None
+
+    def execute(self) -> R:
+        """The answer; blocks until the batch is back. Raises what the batch, or this request in it, failed with."""
+        future: CommandFuture[R] = self._ask(running_loop())
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()  # Ctrl-C while waiting: the request leaves the batch; without effect on an outcome
+            raise
+        finally:
+            del future  # the error's traceback holds this frame
+
+    def queue(self) -> CommandFuture[R]:
+        """A future of the answer; cancelled before the batch goes, the request leaves it. Never raises."""
+        return self._ask(None)
+
+    def _ask(self, blocked: Any) -> CommandFuture[R]:
+        future: CommandFuture[R] = waiting_future()
+        self._spec.fill(self, self.argument, self._cache_key(), future, blocked)
+        return future
+
+    def __await__(self) -> Generator[Any, Any, R]:
+        future = self._spec.future_on_loop(self, self.argument, self._cache_key())
+        return future.__await__()
+
+    def _cache_key(self) -> str | None:
+        return self.cache_key() if self._remembers and self._spec.properties().cache_enabled else None
+
+
+class _Waiting:
+    """What a ``CommandFuture`` of a request stands for: nothing that runs, so that it can always be cancelled."""
+
+    def _cancel(self) -> bool:
+        return True
+
+    def _is_running(self) -> bool:
+        return False
+
+
+_WAITING = _Waiting()
+
+
+def waiting_future() -> CommandFuture[Any]:
+    """A future for an answer that some batch will bring."""
+    return CommandFuture(_WAITING)  # type: ignore[arg-type]
+
+
+def _code(cls: type[Collapser[Any, Any]]) -> CollapserProperties | None:
+    if cls.properties is None or isinstance(cls.properties, CollapserProperties):
+        return cls.properties
+    raise PropertyError(f"{cls.__qualname__}.properties = {cls.properties!r}: must be CollapserProperties(...) or None")

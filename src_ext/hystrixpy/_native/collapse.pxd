@@ -1,0 +1,77 @@
+"""Gathering requests into batches: the part of a collapser that every request passes through."""
+
+cimport cython
+from libc.stdint cimport int64_t
+
+from hystrixpy._native.pool cimport Work
+
+
+@cython.final
+cdef class CollapsedRequest:
+    """One argument of a batch, its answer, and everybody who waits for it."""
+    cdef readonly object argument
+    cdef object answer             # the response or the exception
+    cdef object first              # a future that waits, or None
+    cdef object first_loop         # the loop it belongs to; None: a concurrent future
+    cdef list more                 # further (future, loop) pairs, or None
+    cdef list links                # the spans in which it was asked for, while a tracer is set; or None
+    cdef Gatherer gatherer
+    cdef int state                 # UNANSWERED, RESPONSE, EXCEPTION
+    cdef bint delivered            # guarded by gatherer.lock, as are the futures
+    cdef bint left                 # everybody gave up before the batch went; takes nobody any more
+    cdef int set_answer(self, int state, object answer) except -1
+    cdef int add(self, object future, object loop) except -1
+    cdef bint is_wanted(self) except -1
+
+
+cdef class Batch(Work):
+    cdef readonly Gatherer gatherer
+    cdef readonly object face      # whose create_command, map_response and shard are used
+    cdef readonly list requests
+    cdef readonly object loop      # the first event loop on which somebody waits, or None
+    cdef readonly set blocked      # loops whose thread waits in execute(): nothing may be run on them; or None
+    cdef dict slots                # argument -> CollapsedRequest, when equal arguments share
+    cdef object handle             # timer of `loop`
+    cdef list more_loops           # further loops that have a timer
+    cdef int64_t deadline          # real_ns() clock
+    cdef int64_t most              # requests at which it is full
+    cdef int64_t forks             # fork generation in which it was begun
+    cdef readonly bint mixed       # somebody waits elsewhere than on `loop`
+    cdef bint timed                # the native timer is armed
+    cdef bint counted              # it was full, without the requests that were given up
+    cdef bint taken                # it takes no more requests (guarded by gatherer.lock)
+    cdef CollapsedRequest put(self, object argument, object future, object loop)
+    cdef bint needs_timer(self, object loop) except -1
+    cdef int block(self, object loop) except -1
+    cdef bint is_full(self) except -1
+    cdef int leave_out(self) except -1
+    cdef int drop_unwanted(self) except -1
+    cdef int start_timer(self, object loop) except -1
+    cdef bint take(self) except -1
+    cdef int dispatch(self, object loop) except -1
+    cdef int hand_over(self) except -1
+
+
+cdef class Gatherer:
+    """Where the requests of one collapser meet: one per request context, or one for the process."""
+    cdef cython.pymutex lock       # held while arguments are compared and lists appended to
+    cdef readonly Spec spec
+    cdef readonly object context   # contextvars.Context to run batches in a copy of, None: an empty one
+    cdef readonly object home      # the event loop on which the scope was entered, or None
+    cdef readonly Batch current    # the one that takes requests now, or None
+    cdef bint closed
+    cdef CollapsedRequest submit(self, object face, object argument, object future, object loop, object blocked)
+    cdef bint attach(self, CollapsedRequest request, object future, object loop) except -1
+
+
+cdef class Spec:
+    """What is the same for every request of one collapser class or function."""
+    cdef readonly str key
+    cdef readonly bint is_global
+    cdef readonly object code      # CollapserProperties given in code, or None
+    cdef readonly dict shared           # GLOBAL: {None: the gatherer}
+    cdef object __weakref__
+    cdef Gatherer gatherer(self)
+    cpdef object future_on_loop(self, object face, object argument, object cache_key=*)
+    cdef int ask(self, object face, object argument, object cache_key, object future, object loop,
+                 object blocked) except -1
