@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from hystrixpy.stream.channel import PATIENCE, TICK, tick_now, until_next_tick
@@ -27,6 +29,16 @@ class AsgiApp:
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._sampler: tuple[int, ThreadPoolExecutor] | None = None
+
+    def _executor(self) -> ThreadPoolExecutor:
+        """One thread for the samples of all clients, so that the application's own threads stay its own.
+
+        A forked worker gets a new one: threads do not survive a fork.
+        """
+        if self._sampler is None or self._sampler[0] != os.getpid():
+            self._sampler = os.getpid(), ThreadPoolExecutor(1, "hystrix-stream")
+        return self._sampler[1]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -65,9 +77,10 @@ class AsgiApp:
     async def _send_samples(self, subscription: Subscription, send: Send) -> None:
         # OSError is how some servers say that the client is gone; a client that takes nothing for so long
         # (TimeoutError, also one) has to make room for others.
+        loop = asyncio.get_running_loop()
         with contextlib.suppress(OSError):
             while not self._site.closed.is_set():
-                sample = await asyncio.to_thread(subscription.poll, tick_now())
+                sample = await loop.run_in_executor(self._executor(), subscription.poll, tick_now())
                 async with asyncio.timeout(PATIENCE):
                     await send({"type": "http.response.body", "body": sample, "more_body": True})
                 await asyncio.sleep(min(until_next_tick() + 0.001, TICK))

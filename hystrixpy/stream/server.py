@@ -82,8 +82,9 @@ class StreamServer:
 
 def _listen(host: str, port: int) -> socket.socket:
     """A listening socket, or ``OSError`` (taken port, foreign address, unknown name)."""
-    info = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-    family, address = info[0], info[4]
+    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    # A name may have addresses of both kinds; people then expect the one that 127.0.0.1 is of.
+    family, _, _, _, address = min(found, key=lambda each: each[0] != socket.AF_INET)
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         # Without this a restart within a minute fails; it does not let two servers share the port.

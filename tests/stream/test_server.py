@@ -300,3 +300,10 @@ def test_server_knows_no_paths_of_the_disk(server: StreamServer, tmp_path: Path)
     (tmp_path / "secret.js").write_text("secret")
     for path in (str(tmp_path / "secret.js"), "/%2e%2e/assets.py", "/..%2fassets.py", "/vendor/..%2f..%2fassets.py"):
         assert get(server, path)[0] == 404
+
+
+def test_localhost_is_where_everybody_looks(world: World) -> None:
+    """A name with addresses of both kinds listens on the old one."""
+    with StreamServer(site_of(world), "localhost", 0) as server:
+        assert server.url == f"http://localhost:{server.port}"
+        assert get(server, "/")[0] == 200
