@@ -21,13 +21,15 @@ const TIMES = [["p50", "50"], ["p90", "90"], ["p99", "99"], ["p99.5", "99.5"], [
 export class Detail {
   constructor() {
     this.dialog = byId("detail");
-    this.dialog.addEventListener("close", () => this.closed());
+    // The event comes a little after the closing: by then somebody may have opened the next one.
+    this.dialog.addEventListener("close", () => { if (!this.dialog.open) this.clear(); });
     this.dialog.addEventListener("click", (event) => { if (event.target === this.dialog) this.dialog.close(); });
   }
 
   get isOpen() { return this.dialog.open; }
 
   open = (item) => {
+    this.clear();
     this.item = item;
     this.dialog.replaceChildren(this.build());
     this.dialog.showModal();
@@ -37,9 +39,10 @@ export class Detail {
     this.update();
   };
 
-  closed() {
-    this.charts.forEach((chart) => chart.close());
-    this.properties.close();
+  clear() {
+    this.charts?.forEach((chart) => chart.close());
+    this.properties?.close();
+    this.charts = this.properties = null;
     this.dialog.replaceChildren();
   }
 
