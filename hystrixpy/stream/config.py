@@ -90,9 +90,8 @@ def _collapser(collapser: CollapserView) -> dict[str, Any]:
         "timerDelayInMilliseconds": milliseconds(p.delay),
         "requestCacheEnabled": p.cache_enabled,
         "metrics": {
-            **_percentile(collapser.window, collapser.buckets, enabled=True),
-            "counterBucketSizeInMilliseconds": _bucket(collapser.window, collapser.buckets),
-            "counterBucketCount": collapser.buckets,
+            **_percentile(collapser.percentile_window, collapser.percentile_buckets, enabled=True),
+            **_counter(collapser),
         },
         "hystrixpyProperties": _origins(collapser.origins),
     }

@@ -122,6 +122,8 @@ class FakeCollapser:
     rolling_batches: int = 0
     rolling_from_cache: int = 0
     batch_sizes: Mapping[int, int] = field(default_factory=dict)
-    window: float = 10.0
-    buckets: int = 10
+    rolling_window: float = 10.0
+    rolling_buckets: int = 10
+    percentile_window: float = 60.0
+    percentile_buckets: int = 6
     origins: Mapping[str, Any] = field(default_factory=dict)

@@ -85,6 +85,7 @@ def test_collapser_config_has_hystrix_shape() -> None:
         "metrics",
     ]
     assert collapser["maxRequestsInBatch"] == 2147483647
+    assert list(collapser["metrics"].values()) == [10000, 6, True, 1000, 10]
     assert list(collapser["metrics"]) == [
         *("percentileBucketSizeInMilliseconds", "percentileBucketCount", "percentileEnabled"),
         *("counterBucketSizeInMilliseconds", "counterBucketCount"),
