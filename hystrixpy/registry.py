@@ -11,7 +11,7 @@ import threading
 import time
 import weakref
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict
 
 from hystrixpy import properties
 from hystrixpy._native import drive, execution, timer
@@ -58,8 +58,17 @@ __all__ = [
 
 _log = logging.getLogger("hystrixpy")
 
+
+class _Kind(TypedDict, total=False):
+    """What differs between the two kinds of command before anybody says anything."""
+
+    builtin_overrides: dict[str, Any]
+    fixed: dict[str, Any]
+
+
 # An async command never leaves its loop; its permits are what the loop can have in flight (DESIGN section 9).
-_ASYNC_DEFAULTS = {"max_concurrent": 100, "isolation": "semaphore"}
+_ASYNC: Final[_Kind] = {"builtin_overrides": {"max_concurrent": 100}, "fixed": {"isolation": "semaphore"}}
+_SYNC: Final[_Kind] = {}
 
 
 class Retired(NamedTuple):
@@ -154,16 +163,15 @@ def _settings(key: str, claim: _Claim) -> Settings:
 
 
 def _resolve(key: str, claim: _Claim) -> CommandProperties:
-    overrides = _ASYNC_DEFAULTS if claim.is_async else None
-    values = properties.resolve("command", key, claim.code, builtin_overrides=overrides, code_source=claim.owner).values
-    return values.replace(isolation="semaphore") if claim.is_async else values
+    kind = _ASYNC if claim.is_async else _SYNC
+    return properties.resolve("command", key, claim.code, code_source=claim.owner, **kind).values
 
 
 def _check_claim(binding: Binding) -> None:
     """Warn, once per binding, if it says something else in code than the one that came first."""
     first = _state.claims[binding.key]
-    if first.owner != binding.owner:
-        warn_of_conflict("command", binding.key, first.owner, first.code, binding.owner, binding.code, stacklevel=4)
+    if first.code is not binding.code:
+        warn_of_conflict("command", binding.key, first.owner, first.code, binding.owner, binding.code, stacklevel=3)
     _claim_pool(binding)
 
 
@@ -173,8 +181,8 @@ def _claim_pool(binding: Binding) -> None:
         return
     key = binding.thread_pool
     first = _state.pool_claims.setdefault(key, _Claim(binding.owner, binding.pool_code, False))
-    if first.owner != binding.owner:
-        warn_of_conflict("thread pool", key, first.owner, first.code, binding.owner, binding.pool_code, stacklevel=5)
+    if first.code is not binding.pool_code:
+        warn_of_conflict("thread pool", key, first.owner, first.code, binding.owner, binding.pool_code, stacklevel=4)
     elif key in _state.pools:
         _state.pools[key].configure(_pool_values(key))
 
@@ -328,8 +336,8 @@ def explain_properties(key: str, kind: str = "command") -> properties.Explanatio
     """
     if kind == "command":
         claim = _claim_of(key)
-        overrides = _ASYNC_DEFAULTS if claim.is_async else None
-        return properties.explain("command", key, claim.code, builtin_overrides=overrides, code_source=claim.owner)
+        kind_of_command = _ASYNC if claim.is_async else _SYNC
+        return properties.explain("command", key, claim.code, code_source=claim.owner, **kind_of_command)
     if kind == "thread_pool":
         pool_claim = _state.pool_claims.get(key) or _declared_pool_claim(key)
         return properties.explain("thread_pool", key, pool_claim.code, code_source=pool_claim.owner)
@@ -380,6 +388,8 @@ def _reapply() -> None:
             _guarded(key, _apply, each)
         for key, pool in _state.pools.items():
             _guarded(key, lambda pool=pool, key=key: pool.configure(_pool_values(key)))
+        # Settings that no circuit uses any more: years of changes must not pile up.
+        _state.settings = {each.settings.values: each.settings for each in _state.circuits.values()}
 
 
 def _guarded(key: str, change: Callable[..., object], *args: Any) -> None:
@@ -451,8 +461,9 @@ def reset(timeout: float | None = None) -> None:
         execution.new_epoch()
     for callback in (*_shutdown_callbacks, *_reset_callbacks):
         callback()
-    _stop(old.pools.values(), wait=True, timeout=timeout)
     properties.reset_sources()
+    _reapply()  # circuits that calls under way have made meanwhile, of what was just forgotten
+    _stop(old.pools.values(), wait=True, timeout=timeout)
 
 
 def shutdown(wait: bool = True) -> None:

@@ -21,7 +21,7 @@ FLOORS = (
     ("breaker", "bulkhead", "metrics", "context", "cache", "hooks"),
     ("execution",),
     ("registry", "command", "aio", "decorator", "collapser"),
-    ("telemetry", "stream", "dashboard", "integrations", "testing", "cli", "demo"),
+    ("telemetry", "stream", "dashboard", "integrations", "testing", "cli", "demo", "__main__"),
 )
 """What lies on which floor, lowest first. ``hystrixpy/__init__.py`` is the roof: it may import every floor, and only
 the top floor may import it."""

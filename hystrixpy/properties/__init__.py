@@ -2,9 +2,10 @@
 
 ``schema`` is the table of all properties; ``kinds`` says what one value may be; ``faults`` words errors.
 ``sources`` reads mapping, files and environment; ``store`` holds what they said, ``watch`` notices changes;
-``levels`` decides which value wins; ``dynamic`` has the functions.
+``levels`` decides which value wins; ``dynamic`` has the functions; ``check`` reads without using.
 """
 
+from hystrixpy.properties.check import Checked, check_files
 from hystrixpy.properties.conflict import PropertyConflictWarning, warn_of_conflict
 from hystrixpy.properties.dynamic import (
     configure,
@@ -31,6 +32,7 @@ from hystrixpy.properties.schema import (
 
 __all__ = [
     "SECTIONS",
+    "Checked",
     "CollapserProperties",
     "CommandProperties",
     "Explanation",
@@ -40,6 +42,7 @@ __all__ = [
     "PropertyOrigin",
     "Resolved",
     "ThreadPoolProperties",
+    "check_files",
     "configure",
     "explain",
     "generation",

@@ -89,6 +89,7 @@ def resolve(
     code: CommandProperties | None = None,
     *,
     builtin_overrides: Mapping[str, Any] | None = None,
+    fixed: Mapping[str, Any] | None = None,
     code_source: str = "code",
 ) -> Resolved[CommandProperties]: ...
 @overload
@@ -98,6 +99,7 @@ def resolve(
     code: ThreadPoolProperties | None = None,
     *,
     builtin_overrides: Mapping[str, Any] | None = None,
+    fixed: Mapping[str, Any] | None = None,
     code_source: str = "code",
 ) -> Resolved[ThreadPoolProperties]: ...
 @overload
@@ -107,6 +109,7 @@ def resolve(
     code: CollapserProperties | None = None,
     *,
     builtin_overrides: Mapping[str, Any] | None = None,
+    fixed: Mapping[str, Any] | None = None,
     code_source: str = "code",
 ) -> Resolved[CollapserProperties]: ...
 def resolve(
@@ -115,15 +118,16 @@ def resolve(
     code: Properties | None = None,
     *,
     builtin_overrides: Mapping[str, Any] | None = None,
+    fixed: Mapping[str, Any] | None = None,
     code_source: str = "code",
 ) -> Resolved[Any]:
     """The values in force for ``key`` now: dynamic for the key > ``code`` > dynamic default > built in.
 
-    ``builtin_overrides`` are built-in defaults that differ for this kind of command. Raises
-    :class:`PropertyError` if a source is broken or the values do not fit each other.
+    ``builtin_overrides`` are built-in defaults that differ for this kind of command, ``fixed`` what no level
+    changes for it. Raises :class:`PropertyError` if a source is broken or the values do not fit each other.
     """
     state = _store.current()
-    origins = resolve_in(state.values, kind, key, code, builtin_overrides or {}, code_source)
+    origins = resolve_in(state.values, kind, key, code, builtin_overrides or {}, fixed or {}, code_source)
     values = SECTIONS[kind](**{name: origin.value for name, origin in origins.items()})
     return Resolved(values, Explanation(place(kind, key), origins, state.reload_error), state.generation)
 
@@ -134,11 +138,12 @@ def explain(
     code: Properties | None = None,
     *,
     builtin_overrides: Mapping[str, Any] | None = None,
+    fixed: Mapping[str, Any] | None = None,
     code_source: str = "code",
 ) -> Explanation:
     """Each value in force for ``key`` with its level and source; ``str()`` prints a table."""
     state = _store.current()
-    origins = resolve_in(state.values, kind, key, code, builtin_overrides or {}, code_source)
+    origins = resolve_in(state.values, kind, key, code, builtin_overrides or {}, fixed or {}, code_source)
     return Explanation(place(kind, key), origins, state.reload_error)
 
 

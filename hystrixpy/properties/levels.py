@@ -98,6 +98,7 @@ def resolve_in(
     key: str,
     code: Properties | None,
     builtin: Mapping[str, Any],
+    fixed: Mapping[str, Any],
     code_source: str,
 ) -> dict[str, PropertyOrigin]:
     """Every property of ``key`` at its highest level, checked against each other."""
@@ -110,6 +111,8 @@ def resolve_in(
     for name, row in table(SECTIONS[kind]).items():
         lower = _below_dynamic(row, given, for_all, builtin, code_source)
         origins[name] = _dynamic(for_key[name], lower) if name in for_key else lower
+    for name, value in fixed.items():
+        origins[name] = PropertyOrigin(value, "built in", "the same for all commands of this kind")
     _check_buckets(kind, key, origins)
     return origins
 
@@ -126,7 +129,7 @@ def _below_dynamic(
         return PropertyOrigin(given[row.name], "code", code)
     if row.name in for_all:
         return PropertyOrigin(for_all[row.name].value, "dynamic default", for_all[row.name].source)
-    return PropertyOrigin(builtin.get(row.name, row.default), "built in", "hystrixpy")
+    return PropertyOrigin(builtin.get(row.name, row.default), "built in", "built-in default")
 
 
 def _dynamic(found: Found, lower: PropertyOrigin) -> PropertyOrigin:

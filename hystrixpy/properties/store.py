@@ -29,7 +29,7 @@ from hystrixpy.properties.watch import Watcher, Watching
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["State", "Store"]
+__all__ = ["State", "Store", "merged"]
 
 logger = logging.getLogger("hystrixpy")
 
@@ -116,7 +116,7 @@ class Store:
     def _made(self, said: Reading, files: tuple[FileReading, ...], environ: Reading) -> State:
         """A state of these readings, lowest first; raises if anything is wrong with any of them."""
         readings = [said, *(file.reading for file in files), environ]
-        values = _merged(readings)
+        values = merged(readings)
         problems = [problem for reading in readings for problem in reading.problems] + bucket_faults(values)
         if problems:
             raise PropertyError(_told(problems))
@@ -176,7 +176,8 @@ def _reread(file: FileReading) -> FileReading:
     return file if found is None or found == file.signature else read_file(file.path)
 
 
-def _merged(readings: Iterable[Reading]) -> Values:
+def merged(readings: Iterable[Reading]) -> Values:
+    """Readings laid over each other, lowest first."""
     values: Values = {}
     for reading in readings:
         for place, found in reading.values.items():

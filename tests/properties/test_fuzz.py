@@ -84,7 +84,7 @@ def assert_good(values):
         for name, each in found.items():
             value = each.value.otherwise if isinstance(each.value, TimeoutOn) else each.value
             assert rows[name].kind.check(value) == value
-        told = fault(lambda section=section, key=key: resolve_in(values, section, key, None, {}, "code"))
+        told = fault(lambda section=section, key=key: resolve_in(values, section, key, None, {}, {}, "code"))
         assert told is None or "must give buckets of 0.001 s or more" in told
 
 
