@@ -161,7 +161,9 @@ def _check_kinds(decorator: str, options: dict[str, Any]) -> None:
 # -- making ------------------------------------------------------------------------------------------
 
 
-def _guard(function: Any, options: dict[str, Any]) -> Any:
+def _guard(decorated: Any, options: dict[str, Any]) -> Any:
+    binds = {classmethod: "class", staticmethod: "none"}.get(type(decorated), "instance")
+    function = decorated if binds == "instance" else decorated.__func__
     plain = inspect.unwrap(function) if callable(function) else function
     if not callable(function) or isinstance(function, type):
         raise TypeError(f"@command decorates functions, methods and coroutine functions, not {function!r}")
@@ -172,7 +174,8 @@ def _guard(function: Any, options: dict[str, Any]) -> Any:
         )
     is_async = inspect.iscoroutinefunction(plain)
     kind = AsyncCommandFunction if is_async else CommandFunction
-    made: Any = kind(function, _declare, fallback=options.get("fallback"), cache_key=options.get("cache_key"))
+    given = {"fallback": options.get("fallback"), "cache_key": options.get("cache_key")}
+    made: Any = kind(function, _declare, binds=binds, **given)
     made._hx_options, made._hx_defaults = options, {}
     if is_async:
         _mark_coroutine_function(made)
@@ -192,11 +195,10 @@ def _declare(guarded: Any) -> Binding:
     """The binding of a decorated function, made when its class is complete."""
     options = _with_defaults(guarded)
     function = inspect.unwrap(guarded)
-    owner = getattr(guarded, "_hx_owner", None)
     name = getattr(function, "__name__", type(function).__name__)
     group = options.get("group") or getattr(function, "__module__", None) or "functions"
     binding = Binding(
-        key=options.get("key") or (f"{owner.__name__}.{name}" if owner is not None else name),
+        key=options.get("key") or _default_key(guarded, function, name),
         group=group,
         thread_pool=options.get("thread_pool") or group,
         owner=f"{getattr(function, '__module__', None)}.{getattr(function, '__qualname__', name)}",
@@ -208,6 +210,18 @@ def _declare(guarded: Any) -> Binding:
     )
     registry.declare(binding)
     return binding
+
+
+def _default_key(guarded: Any, function: Any, name: str) -> str:
+    """The function's name, with that of its class if it has one.
+
+    A class does not tell what is inside a staticmethod or classmethod whose it is: then the qualified name does.
+    """
+    owner = getattr(guarded, "_hx_owner", None)
+    if owner is not None:
+        return f"{owner.__name__}.{name}"
+    qualified = getattr(function, "__qualname__", name).rpartition("<locals>.")[2].split(".")
+    return ".".join(qualified[-2:]) if qualified[-1] == name else name
 
 
 def _with_defaults(guarded: Any) -> dict[str, Any]:

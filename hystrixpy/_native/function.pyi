@@ -1,4 +1,5 @@
 import asyncio
+import inspect
 from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
@@ -20,6 +21,7 @@ class Guarded(Generic[_P, _R]):
         *,
         fallback: Callable[..., Any] | str | None = None,
         cache_key: Callable[..., str | None] | None = None,
+        binds: str = "instance",
     ) -> None: ...
     @property
     def key(self) -> str: ...
@@ -61,6 +63,10 @@ class BoundCommandFunction(Generic[_P, _Called, _Queued]):
     def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _Called: ...
     def queue(self, *args: _P.args, **kwargs: _P.kwargs) -> _Queued: ...
     def command(self, *args: _P.args, **kwargs: _P.kwargs) -> Any: ...
+    @property
+    def __doc__(self) -> str | None: ...  # type: ignore[override]
+    @property
+    def __signature__(self) -> inspect.Signature: ...
     @property
     def __self__(self) -> Any: ...
     @property

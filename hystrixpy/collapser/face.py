@@ -48,24 +48,24 @@ class Collapser(CollapserBase, Generic[A, R]):
     key: ClassVar[str]
     scope: ClassVar[str] = "request"
     properties: ClassVar[CollapserProperties | None] = None
-    _spec: ClassVar[CollapserSpec]
-    _named: ClassVar[bool] = False
-    _complete: ClassVar[bool] = False
-    _remembers: ClassVar[bool] = False
+    _hx_spec: ClassVar[CollapserSpec]
+    _hx_named: ClassVar[bool] = False
+    _hx_complete: ClassVar[bool] = False
+    _hx_remembers: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        cls._named = cls._named or "key" in cls.__dict__
-        if not cls._named:
+        cls._hx_named = cls._hx_named or "key" in cls.__dict__
+        if not cls._hx_named:
             cls.key = cls.__name__
         where = f"{cls.__qualname__}.scope"
-        cls._spec = CollapserSpec(
+        cls._hx_spec = CollapserSpec(
             cls.key, checked_scope(cls.scope, where), _code(cls), f"{cls.__module__}.{cls.__qualname__}"
         )
-        cls._complete = (
+        cls._hx_complete = (
             cls.create_command is not Collapser.create_command and cls.map_response is not Collapser.map_response
         )
-        cls._remembers = cls.cache_key is not Collapser.cache_key
+        cls._hx_remembers = cls.cache_key is not Collapser.cache_key
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Need not be called by subclasses; what is kept is kept before."""
@@ -88,7 +88,7 @@ class Collapser(CollapserBase, Generic[A, R]):
 
     def execute(self) -> R:
         """The answer; blocks until the batch is back. Raises what the batch, or this request in it, failed with."""
-        future: CommandFuture[R] = self._ask(running_loop())
+        future: CommandFuture[R] = self._hx_ask(running_loop())
         try:
             return future.result()
         except BaseException:
@@ -99,28 +99,28 @@ class Collapser(CollapserBase, Generic[A, R]):
 
     def queue(self) -> CommandFuture[R]:
         """A future of the answer; cancelled before the batch goes, the request leaves it. Never raises."""
-        return self._ask(None)
+        return self._hx_ask(None)
 
-    def _ask(self, blocked: Any) -> CommandFuture[R]:
+    def _hx_ask(self, blocked: Any) -> CommandFuture[R]:
         future: CommandFuture[R] = waiting_future()
-        self._spec.fill(self, self.argument, self._cache_key(), future, blocked)
+        self._hx_spec.fill(self, self.argument, self._hx_cache_key(), future, blocked)
         return future
 
     def __await__(self) -> Generator[Any, Any, R]:
-        future = self._spec.future_on_loop(self, self.argument, self._cache_key())
+        future = self._hx_spec.future_on_loop(self, self.argument, self._hx_cache_key())
         return future.__await__()
 
-    def _cache_key(self) -> str | None:
-        return self.cache_key() if self._remembers and self._spec.properties().cache_enabled else None
+    def _hx_cache_key(self) -> str | None:
+        return self.cache_key() if self._hx_remembers and self._hx_spec.properties().cache_enabled else None
 
 
 class _Waiting:
     """What a ``CommandFuture`` of a request stands for: nothing that runs, so that it can always be cancelled."""
 
-    def _cancel(self) -> bool:
+    def _hx_cancel(self) -> bool:
         return True
 
-    def _is_running(self) -> bool:
+    def _hx_is_running(self) -> bool:
         return False
 
 

@@ -174,10 +174,16 @@ class Watch:
         self._chain.tell("on_success", command)
         self._end(command, None)
 
-    def failed(self, command: object, error: BaseException, cancelled: bool) -> BaseException:
-        """The caller gets an exception: which one. The last call of all but ``thread_done``."""
+    def failed(
+        self, command: object, error: BaseException, cancelled: bool, only: tuple[type[Exception], ...] | None
+    ) -> BaseException:
+        """The caller gets an exception: which one. The last call of all but ``thread_done``.
+
+        With `only` (a bad request) what is of another type cannot take its place: it would look like a failure.
+        """
         if isinstance(error, Exception) and not cancelled:
-            error = self._chain.error("on_error", command, error)
+            replacement = self._chain.error("on_error", command, error)
+            error = replacement if only is None or isinstance(replacement, only) else error
         self._end(command, None if cancelled else error)  # who went away got no error
         return error
 

@@ -79,7 +79,7 @@ class Real:
         self.recorded = Recorded("semaphore", delay=60.0, max_batch_size=MOST, cache_enabled=shares)
         self.plain = self.recorded.collapser
         self.remembering = type("Remembering", (self.plain,), {"cache_key": lambda self: str(self.argument)})
-        self.remembering._spec = self.plain._spec  # one and the same batch for both
+        self.remembering._hx_spec = self.plain._hx_spec  # one and the same batch for both
         self.futures = {}
         self.context = RequestContext()
         self.context.__enter__()
@@ -91,7 +91,7 @@ class Real:
             self.settle()
 
     def current(self):
-        gatherer = self.context.gatherers.get(self.plain._spec)
+        gatherer = self.context.gatherers.get(self.plain._hx_spec)
         return None if gatherer is None else gatherer.current
 
     def settle(self):

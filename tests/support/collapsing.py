@@ -56,7 +56,7 @@ class Recorded:
 
 def _eager(request: Any) -> asyncio.Future[Any]:
     """What ``await request`` waits for; begun now, as in a task of its own."""
-    return request._spec.future_on_loop(request, request.argument, request._cache_key())
+    return request._hx_spec.future_on_loop(request, request.argument, request._hx_cache_key())
 
 
 def _class_form(recorded: Recorded, scope_name: str) -> type[Collapser[Any, Any]]:

@@ -61,17 +61,17 @@ cdef class AioCommand(CommandLife):
         return PyObject_CallMethodNoArgs(<PyObject *>self, <PyObject *>FALLBACK)
 
     def __await__(self):
-        return self._drive().__await__()
+        return self._hx_drive().__await__()
 
     def execute(self):
         """A coroutine that runs the command; the same as awaiting the command itself."""
-        return self._drive()
+        return self._hx_drive()
 
     def queue(self):
         """Start the command as an ``asyncio.Task`` of the running loop."""
-        return create_task(self._drive())
+        return create_task(self._hx_drive())
 
-    async def _drive(self):
+    async def _hx_drive(self):
         cdef Place place
         cdef CacheEntry entry
         if not self.own_task:
@@ -83,10 +83,10 @@ cdef class AioCommand(CommandLife):
                         return take_share(self, entry)
                     entry = ask_cache(self)     # its run brought nothing: perhaps it is our turn
                 if self.entry is not None:
-                    return await self._run_for_all()
+                    return await self._hx_run_for_all()
         if not self.admit() or not self.take_permit() or self.out_of_time():
-            return await self._recover()
-        place = enter_context(self, self.deadline)
+            return await self._hx_recover()
+        place = enter_context(self, self.deadline, False)
         self.ran = self.in_task = True
         try:
             if self.deadline >= 0:
@@ -102,15 +102,15 @@ cdef class AioCommand(CommandLife):
         left(place, self)
         if self.cause == EV_SUCCESS:
             return value if self.watcher is None else self.watched_value(value)
-        return await self._recover()
+        return await self._hx_recover()
 
-    async def _run_for_all(self):
+    async def _hx_run_for_all(self):
         """Run in a task of its own: if the caller's task is cancelled, those who share the outcome still get it."""
         cdef LoopWaiter waiter = LoopWaiter(get_running_loop())
         self.own_task = True
-        task = create_task(self._drive())
+        task = create_task(self._hx_drive())
         self.entry.home, self.entry.give_up = waiter.loop, LoopCall(waiter.loop, task.cancel)
-        task.add_done_callback(self._work_done)
+        task.add_done_callback(self._hx_work_done)
         try:
             if self.entry.when_ended(waiter):
                 await waiter.future
@@ -124,7 +124,7 @@ cdef class AioCommand(CommandLife):
             raise
         return task.result()
 
-    def _work_done(self, task):
+    def _hx_work_done(self, task):
         if task.cancelled():
             self.entry.abandon()
         elif task.exception() is None:
@@ -132,10 +132,10 @@ cdef class AioCommand(CommandLife):
         else:
             end_entry(self, None, task.exception())
 
-    async def _recover(self):
+    async def _hx_recover(self):
         cdef Place place
         if self.fallback_due():
-            place = enter_context(self, self.outer_deadline)
+            place = enter_context(self, self.outer_deadline, True)
             self.in_task = self.fallback_frame.active = True
             try:
                 if self.watcher is not None:
@@ -215,9 +215,9 @@ cdef class AioCommand(CommandLife):
             # Not at once: the task is running right now, and a cancellation would hit it after the command.
             loop = get_running_loop()
             for follower in followers:
-                loop.call_soon(follower._fire)
+                loop.call_soon(follower._hx_fire)
 
-    def _fire(self):
+    def _hx_fire(self):
         self.fire()
 
     cdef object fire(self):

@@ -622,7 +622,7 @@ cdef class CollapserBase:
     cdef object _first
 
     def __cinit__(self, *args, **kwargs):
-        if not type(self)._complete:
+        if not type(self)._hx_complete:
             raise TypeError(
                 f"{type(self).__qualname__} has no create_command() or no map_response(): define both, "
                 f"or use it as a base class only"

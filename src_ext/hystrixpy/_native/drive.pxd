@@ -23,7 +23,6 @@ cdef class SyncCommand(CommandLife):
     cdef object run_here(self)
     cdef object execute_shared(self)
     cdef bint queue_shared(self) except -1        # True: run; False: it shares what somebody else runs
-    cdef int start_alone(self) except -1
     cdef int wait_queued(self, CacheEntry entry) except -1
     cdef int share_queued(self, CacheEntry entry) except -1
     cdef bint leave_to_others(self, bint recovering) except -1
@@ -35,6 +34,7 @@ cdef class SyncCommand(CommandLife):
     cdef bint is_attended(self) noexcept
     cdef int find_pool(self) except -1
     cdef int start_queued(self) except -1
+    cdef int finish_woken(self) except -1
     cdef void fallback_over(self) noexcept
     cdef bint hand_over(self) except -1
     cdef bint prepare(self) except -1

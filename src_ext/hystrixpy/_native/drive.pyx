@@ -283,6 +283,13 @@ cdef class SyncCommand(CommandLife):
         elif self.is_attended():
             self.wait(-1)                       # decided already: only moments until it is published
             self.finish()
+        else:
+            self.finish_woken()
+
+    cdef int finish_woken(self) except -1:
+        """The task was cancelled between its wake-up and its next step. Before the wake-up, wake() does it."""
+        if self.waiter.done() and not self.waiter.cancelled():
+            self.finish()
 
     # -- on the worker
 
@@ -301,7 +308,7 @@ cdef class SyncCommand(CommandLife):
         self.in_thread = self.ran = True
         self.thread_id = PyThread_get_thread_ident()
         PyContext_Enter(context)
-        place = enter_context(self, self.deadline)
+        place = enter_context(self, self.deadline, False)
         push_frame(&self.run_frame, self, self.deadline)
         hx_istore(&self.interrupting, INTERRUPTIBLE)
         value = self.guarded_run()
@@ -363,23 +370,20 @@ cdef class SyncCommand(CommandLife):
         Every failure is delivered in the future, rejections and short circuits included.
         """
         future = CommandFuture(self)
-        self.future = future
         try:
-            self.start_queued()
+            self.begin()                        # an earlier execution may be under way: leave its future alone
+            self.future = future
+            if not may_share(self) or self.queue_shared():
+                self.start_queued()
         except BaseException as error:
-            self.future = None
-            if self.entry is not None:
-                end_entry(self, None, error)
+            if self.future is future:
+                self.future = None
+                if self.entry is not None:
+                    end_entry(self, None, error)
             settle_future(future, None, error)
         return future
 
     cdef int start_queued(self) except -1:
-        self.begin()
-        if not may_share(self) or self.queue_shared():
-            self.start_alone()
-        return 0
-
-    cdef int start_alone(self) except -1:
         if self.settings.isolation == SEMAPHORE:
             self.attempt_inline()
             self.deliver()
@@ -393,7 +397,7 @@ cdef class SyncCommand(CommandLife):
         cdef CacheEntry entry = ask_cache(self)
         if entry is None:
             if self.entry is not None:
-                self.entry.give_up = self._stop
+                self.entry.give_up = self._hx_stop
             return True
         if is_settled(entry):
             self.share_queued(entry)
@@ -405,11 +409,11 @@ cdef class SyncCommand(CommandLife):
         self.above = enter_wait(self, entry)
         self.context = PyContext_CopyCurrent()
         self.joined = entry
-        if not entry.when_ended(self._shared):
-            self._shared()
+        if not entry.when_ended(self._hx_shared):
+            self._hx_shared()
         return 0
 
-    def _shared(self):
+    def _hx_shared(self):
         """The entry that a queued hit waited for has ended; on whatever thread ended it."""
         cdef CacheEntry entry = self.joined
         end_wait(entry, self.above)
@@ -418,13 +422,13 @@ cdef class SyncCommand(CommandLife):
                 self.share_queued(entry)
         elif hx_iload(&self.claimed) == NOBODY:
             self.joined = None
-            self.context.run(self._ask_again)
+            self.context.run(self._hx_ask_again)
 
-    def _ask_again(self):
+    def _hx_ask_again(self):
         """What it waited for brought no outcome: perhaps it is our turn."""
         try:
             if self.queue_shared():
-                self.start_alone()
+                self.start_queued()
         except BaseException as error:
             future, self.future = self.future, None
             if self.entry is not None:
@@ -467,7 +471,7 @@ cdef class SyncCommand(CommandLife):
     cdef void resolve(self) noexcept:
         """Finish and answer the future; if it was cancelled meanwhile, nobody is listening."""
         cdef Delivery work
-        if self.on_timer and self.future is not None and self.future._done_callbacks:
+        if self.on_timer and (self.entry is not None or self.future is not None and self.future._done_callbacks):
             self.on_timer = False
             work = Delivery.__new__(Delivery)
             work.command = self
@@ -497,19 +501,19 @@ cdef class SyncCommand(CommandLife):
         else:
             self.resolve()
 
-    def _cancel(self):
+    def _hx_cancel(self):
         """The future was cancelled. True the first time, when its waiters have yet to be told."""
         if self.joined is not None:
             if self.claim(BY_CANCEL):
-                self.joined.leave(self._shared)
+                self.joined.leave(self._hx_shared)
                 end_wait(self.joined, self.above)
                 hit_given_up(self)
                 self.future = None
         elif self.entry is None or not self.leave_to_others(False):
-            self._stop()
+            self._hx_stop()
         return hx_iswap(&self.cancel_told, 1) == 0
 
-    def _stop(self):
+    def _hx_stop(self):
         """Nobody wants the outcome any more."""
         if self.claim(BY_CANCEL):
             expiry_done(self)
@@ -535,16 +539,16 @@ cdef class SyncCommand(CommandLife):
                 self.deliver()
         return True
 
-    def _is_running(self):
+    def _hx_is_running(self):
         """Whether run is being called on a worker."""
         return hx_iload(&self.job.phase) in (WORK_RUNNING, WORK_LEFT)
 
     # -- await
 
     def __await__(self):
-        return self._awaited().__await__()
+        return self._hx_awaited().__await__()
 
-    async def _awaited(self):
+    async def _hx_awaited(self):
         cdef CacheEntry entry
         self.begin()
         if may_share(self):
@@ -554,14 +558,14 @@ cdef class SyncCommand(CommandLife):
                     return take_share(self, entry)
                 entry = ask_cache(self)
             if self.entry is not None:
-                return await self._awaited_for_all()
-        return await self._awaited_alone()
+                return await self._hx_awaited_for_all()
+        return await self._hx_awaited_alone()
 
-    async def _awaited_for_all(self):
+    async def _hx_awaited_for_all(self):
         """Run, and have others share the outcome; if this task is cancelled, they still get it."""
-        self.entry.home, self.entry.give_up = get_running_loop(), self._stop
+        self.entry.home, self.entry.give_up = get_running_loop(), self._hx_stop
         try:
-            value = await self._awaited_alone()
+            value = await self._hx_awaited_alone()
         except BaseException as error:
             if not self.gave_up:
                 end_entry(self, None, error)
@@ -569,7 +573,7 @@ cdef class SyncCommand(CommandLife):
         end_entry(self, value, None)
         return value
 
-    async def _awaited_alone(self):
+    async def _hx_awaited_alone(self):
         if self.settings.isolation == SEMAPHORE:
             return self.run_inline()
         self.loop = get_running_loop()
@@ -584,9 +588,9 @@ cdef class SyncCommand(CommandLife):
                 raise
         if self.cause == EV_SUCCESS:
             return self.take_result()
-        return await self._recover_off_loop()
+        return await self._hx_recover()
 
-    async def _recover_off_loop(self):
+    async def _hx_recover(self):
         """The fallback of a thread command may block, so it runs on the fallback threads."""
         if self.fallback_due():
             self.waiter = self.loop.create_future()
@@ -595,8 +599,8 @@ cdef class SyncCommand(CommandLife):
             try:
                 await self.waiter
             except BaseException:
-                if self.entry is not None:
-                    self.leave_to_others(True)
+                if self.entry is None or not self.leave_to_others(True):
+                    self.finish_woken()
                 raise
             if self.events >> EV_FALLBACK_SUCCESS & 1:
                 self.finish()
@@ -677,7 +681,7 @@ cdef class FallbackWork(Work):
         cdef object error
         cdef Place place
         PyContext_Enter(self.context)
-        place = enter_context(command, command.outer_deadline)
+        place = enter_context(command, command.outer_deadline, True)
         push_frame(&command.fallback_frame, command, command.outer_deadline)
         value = command.guarded_fallback()
         error = taken_error() if value == NULL else None
@@ -718,10 +722,10 @@ class CommandFuture(Future):
         """Cancel; True unless the outcome is there already."""
         if not super().cancel():
             return False
-        if self._command._cancel():
+        if self._command._hx_cancel():
             self.set_running_or_notify_cancel()    # wait() and as_completed() hear of it
         return True
 
     def running(self):
         """Whether ``run`` is being called right now on a worker."""
-        return not self.done() and self._command._is_running()
+        return not self.done() and self._command._hx_is_running()

@@ -32,6 +32,7 @@ cdef class Place:
     cdef CommandLife command
     cdef int64_t deadline
     cdef bint active
+    cdef bint in_fallback
     cdef object token
 
 
@@ -93,6 +94,7 @@ cdef class CommandLife(Work):
     cdef bint in_thread
     cdef bint interrupted
     cdef bint ran                      # run was called
+    cdef bint begun_in_fallback        # of the parent
     cdef bint in_task                  # inside run or fallback of a task right now
     cdef Frame run_frame               # two: an abandoned run may go on while the fallback runs elsewhere
     cdef Frame fallback_frame
@@ -139,6 +141,7 @@ cdef class CommandLife(Work):
     cdef void settle(self, int event, int ended, int64_t now) noexcept
     cdef bint claim(self, int64_t who) noexcept
     cdef void give_permit(self) noexcept
+    cdef int find_circuit(self) except -1
     cdef int set_deadline(self, int64_t real) except -1
     cdef bint cause_was_refusal(self) noexcept
     cdef void give_fallback_permit(self) noexcept
@@ -157,7 +160,7 @@ cdef int tell_of_hit(CommandLife command) except -1       # hooks and the curren
 cdef object taken_error()                                 # the exception that call_run or call_fallback left
 cdef void push_frame(Frame *frame, CommandLife command, int64_t deadline) noexcept
 cdef void pop_frame(Frame *frame) noexcept
-cdef CommandLife innermost(int64_t *deadline)             # or None; deadline: what holds here, -1: none
-cdef Place enter_context(CommandLife command, int64_t deadline)   # in tasks and workers
+cdef CommandLife innermost(int64_t *deadline, bint *in_fallback)  # or None; deadline: what holds here, -1: none
+cdef Place enter_context(CommandLife command, int64_t deadline, bint in_fallback)   # in tasks and workers
 cdef int leave_context(Place place) except -1
 cdef bint is_running(CommandLife command) noexcept        # run or fallback is under way

@@ -164,8 +164,8 @@ cdef class Binding:
         return found
 
     def _with(self, key, group, thread_pool):
-        # The pool's default follows the group, as for a class.
-        default_pool = self.thread_pool if group is None else group
+        # The pool's default follows the group, as for a class; a pool that the class names itself stays.
+        default_pool = group if group is not None and self.thread_pool == self.group else self.thread_pool
         return Binding(
             key=key or self.key, group=group or self.group, thread_pool=thread_pool or default_pool,
             owner=self.owner, code=self.code, pool_code=self.pool_code, is_async=self.is_async,
@@ -226,22 +226,24 @@ cdef void pop_frame(Frame *frame) noexcept:
     Py_DECREF(<object>frame.command)
 
 
-cdef CommandLife innermost(int64_t *deadline):
+cdef CommandLife innermost(int64_t *deadline, bint *in_fallback):
     """The innermost command running here, by thread or by context, whichever is nested deeper; or None."""
     cdef Frame *top = <Frame *>hx_get_top()
     cdef CommandLife here = None if top == NULL else <CommandLife>top.command
     cdef CommandLife there
     cdef int64_t limit = -1
+    cdef bint falling_back = False
     deadline[0] = -1 if top == NULL else top.deadline
+    in_fallback[0] = top != NULL and top == &here.fallback_frame
     if contexts_used:
-        there = in_context(&limit)
+        there = in_context(&limit, &falling_back)
         if there is not None and (here is None or there.depth > here.depth):
-            deadline[0] = limit
+            deadline[0], in_fallback[0] = limit, falling_back
             return there
     return here
 
 
-cdef CommandLife in_context(int64_t *deadline):
+cdef CommandLife in_context(int64_t *deadline, bint *in_fallback):
     """The innermost command of this contextvars context that is still running, or None."""
     cdef PyObject *value = NULL
     cdef Place place
@@ -251,11 +253,11 @@ cdef CommandLife in_context(int64_t *deadline):
     Py_XDECREF(value)
     if place is None:
         return None
-    deadline[0], command = place.deadline, place.command
+    deadline[0], in_fallback[0], command = place.deadline, place.in_fallback, place.command
     if place.active:
         return command
     while command is not None and not is_running(command):   # a task may outlive the command that started it
-        deadline[0], command = command.outer_deadline, command.parent
+        deadline[0], in_fallback[0], command = command.outer_deadline, command.begun_in_fallback, command.parent
     return command
 
 
@@ -263,11 +265,11 @@ cdef bint is_running(CommandLife command) noexcept:
     return command.run_frame.active or command.fallback_frame.active or command.in_task
 
 
-cdef Place enter_context(CommandLife command, int64_t deadline):
+cdef Place enter_context(CommandLife command, int64_t deadline, bint in_fallback):
     global contexts_used
     cdef Place place = Place.__new__(Place)
     contexts_used = True
-    place.command, place.deadline, place.active = command, deadline, True
+    place.command, place.deadline, place.in_fallback, place.active = command, deadline, in_fallback, True
     place.token = PyContextVar_Set(CURRENT, place)
     return place
 
@@ -281,7 +283,8 @@ cdef int leave_context(Place place) except -1:
 def current_command():
     """The command that is executing in this context, or None outside of any."""
     cdef int64_t limit
-    return innermost(&limit)
+    cdef bint in_fallback
+    return innermost(&limit, &in_fallback)
 
 
 def deadline():
@@ -290,7 +293,8 @@ def deadline():
     Counts on real time, whatever a manual clock says.
     """
     cdef int64_t limit
-    if innermost(&limit) is None or limit < 0:
+    cdef bint in_fallback
+    if innermost(&limit, &in_fallback) is None or limit < 0:
         return None
     return max(0.0, (limit - real_ns()) * 1e-9)
 
@@ -298,11 +302,12 @@ def deadline():
 def is_abandoned():
     """True inside a ``run`` whose caller has given up (time limit or cancellation): stop when you can."""
     cdef int64_t limit
-    cdef CommandLife command = innermost(&limit)
+    cdef bint in_fallback          # whose caller waits, even if its run goes on elsewhere
+    cdef CommandLife command = innermost(&limit, &in_fallback)
     while command is not None:
-        if hx_iload(&command.claimed) > BY_RUN and not command.fallback_frame.active:
+        if not in_fallback and hx_iload(&command.claimed) > BY_RUN:
             return True
-        command = command.parent
+        in_fallback, command = command.begun_in_fallback, command.parent
     return False
 
 
@@ -348,25 +353,29 @@ cdef class CommandLife(Work):
         cdef int64_t real
         if self.binding is None:
             raise TypeError(f"{type(self).__qualname__} is not bound to a circuit: instantiate a subclass of Command")
+        if hx_once(&self.used) != 0:     # before anything is touched: the first execution may be under way
+            raise used_error(self)
         if hx_iload(&self.binding.epoch) == hx_iload(&epoch):
             self.circuit = self.binding.circuit
         else:
-            self.circuit = self.binding._rebind()
-        if hx_once(&self.used) != 0:
-            raise CommandStateError(
-                f"command {self.binding.key!r} was already executed: one instance is one call, "
-                f"so make a new {type(self).__name__}(...) for the next one", command_key=self.binding.key,
-            )
+            self.find_circuit()
         self.settings = self.circuit._settings
         real = real_ns()
         self.real_start = real
         self.started_at = now_of(real)
         if contexts_used or hx_get_top() != NULL:
-            self.parent = innermost(&self.outer_deadline)
+            self.parent = innermost(&self.outer_deadline, &self.begun_in_fallback)
         self.set_deadline(real)
         if armed_bits() & ARMED_CONTEXTS and self.settings.log_enabled:
             log_command(self)
         return 0
+
+    cdef int find_circuit(self) except -1:
+        try:
+            self.circuit = self.binding._rebind()
+        except BaseException:
+            hx_istore(&self.used, 0)     # invalid properties: nothing has happened to this command yet
+            raise
 
     cdef int set_deadline(self, int64_t real) except -1:
         """The smaller of our own limit and what is left of the enclosing one."""
@@ -506,7 +515,7 @@ cdef class CommandLife(Work):
                 self.latency if self.settings.percentile_enabled and event != EV_CANCELLED else -1, self.finished,
                 &change,
             )
-            if armed_bits() & ARMED_LISTENERS:
+            if armed_bits() & ARMED_LISTENERS or self.watcher is not None:
                 self.tell(event)
         self.give_permit()
         if change.happened != NOTHING:
@@ -515,11 +524,11 @@ cdef class CommandLife(Work):
     cdef void note(self, int event, int64_t now) noexcept:
         self.events |= <uint32_t>1 << event
         self.circuit.count(event, now)
-        if armed_bits() & ARMED_LISTENERS:
+        if armed_bits() & ARMED_LISTENERS or self.watcher is not None:
             self.tell(event)
 
     cdef void tell(self, int event) noexcept:
-        if event_sink is not None:
+        if armed_bits() & ARMED_LISTENERS and event_sink is not None:
             event_sink(event, self.circuit.key)
         if self.watcher is not None:
             self.watcher.noted(event)
@@ -614,7 +623,7 @@ cdef class CommandLife(Work):
         if self.fallback_error is not None:
             if not isinstance(self.fallback_error, Exception):
                 return self.fallback_error
-            self.fallback_error.__cause__ = self.the_error()
+            chain(self.fallback_error, self.the_error())
         elif self.events >> EV_FALLBACK_REJECTION & 1:
             return fallback_rejected(self)
         if self.cause == EV_FAILURE and self.settings.raise_hystrix:
@@ -700,11 +709,33 @@ cdef class CommandLife(Work):
         if hx_iswap(&self.watch_over, 1) != 0:
             return
         if self.cause == EV_CANCELLED or self.events >> EV_CANCELLED & 1:
-            self.final = self.watcher.failed(self, self.final_error(), True)
+            self.final = self.watcher.failed(self, self.final_error(), True, None)
         elif self.cause == EV_SUCCESS or self.events >> EV_FALLBACK_SUCCESS & 1:
             self.watcher.succeeded(self)
         else:
-            self.final = self.watcher.failed(self, self.final_error(), False)
+            only = (BadRequestError, *self.settings.ignore) if self.cause == EV_BAD_REQUEST else None
+            self.final = self.watcher.failed(self, self.final_error(), False, only)
+
+
+cdef object chain(object error, object cause):
+    """Set the cause, unless the error is part of what led to it: a fallback may raise the same one again."""
+    link, length = cause, 0
+    while link is not None and length < 100:
+        if link is error:
+            return
+        link, length = link.__cause__, length + 1
+    error.__cause__ = cause
+
+
+cdef object used_error(CommandLife c):
+    """One instance is one call."""
+    again = "call the function again"
+    if hx_own_entry(<PyObject *>c, <PyObject *>BINDING) != NULL:
+        again = f"make a new {type(c).__name__}(...)"
+    return CommandStateError(
+        f"command {c.binding.key!r} was already executed: one instance is one call, so {again} for the next one",
+        command_key=c.binding.key,
+    )
 
 
 cdef object timeout_error(CommandLife c, int64_t real):

@@ -13,9 +13,12 @@ cdef class Guarded:
     cdef readonly object cache_key_function
     cdef bint fallback_wants_error
     cdef bint fallback_known
+    cdef bint binds_class            # as a class method
+    cdef bint binds_nothing          # as a static method
     cdef Binding binding
     cdef object declare              # callable(guarded) -> Binding: names and registers it, at first need
     cdef Binding bound(self)
+    cdef object bind(self, object instance, object owner)
     cdef object find_fallback(self, tuple args)
     cdef object fall_back(self, CommandLife command, tuple args, dict kwargs)
 

@@ -24,10 +24,14 @@ cdef inline PyObject *call(object function, tuple args, dict kwargs) noexcept:
 
 
 cdef class Guarded:
-    """A guarded function. ``key`` is its command key; ``queue`` and ``command`` are the other ways to run it."""
+    """A guarded function. ``key`` is its command key; ``queue`` and ``command`` are the other ways to run it.
 
-    def __init__(self, function, declare, *, fallback=None, cache_key=None):
+    ``binds``: ``"instance"`` as any function, ``"class"`` and ``"none"`` as class and static methods.
+    """
+
+    def __init__(self, function, declare, *, fallback=None, cache_key=None, binds="instance"):
         self.function, self.declare = function, declare
+        self.binds_class, self.binds_nothing = binds == "class", binds == "none"
         self._use(fallback, cache_key)
         update_wrapper(self, function)
 
@@ -51,6 +55,16 @@ cdef class Guarded:
     def __set_name__(self, owner, name):
         self._hx_owner = owner
 
+    cdef object bind(self, object instance, object owner):
+        cdef BoundCommandFunction bound
+        if self.binds_class:
+            instance = owner
+        elif instance is None or self.binds_nothing:
+            return self
+        bound = BoundCommandFunction.__new__(BoundCommandFunction)
+        bound.function, bound.instance = self, instance
+        return bound
+
     def _use(self, fallback, cache_key):
         """Take the fallback and cache key that hold, class defaults included; called once, when it is bound."""
         self.fallback_spec, self.cache_key_function = fallback, cache_key
@@ -61,7 +75,7 @@ cdef class Guarded:
 
     cdef object find_fallback(self, tuple args):
         """The method that a fallback's name means, on the instance or class called; PropertyError without one."""
-        place = args[0] if args else None
+        place = getattr(self, "_hx_owner", None) if self.binds_nothing else args[0] if args else None
         found = getattr(place, self.fallback_spec, None)
         if found is None:
             raise missing_fallback(self, place, self.fallback_spec)
@@ -72,7 +86,7 @@ cdef class Guarded:
         cdef bint wants = self.fallback_wants_error
         if not self.fallback_known:              # a name: subclasses may override the method
             function = self.find_fallback(args)
-            wants, args = wants_error(function), args[1:]
+            wants, args = wants_error(function), args if self.binds_nothing else args[1:]
         if wants:
             kwargs = {**(kwargs or {}), "error": command.the_error()}
         if kwargs is None:
@@ -192,7 +206,10 @@ cdef class CommandFunction(Guarded):
         return self.make(args, kwargs or None)
 
     def __get__(self, instance, owner):
-        return self if instance is None else bind(self, instance)
+        return self.bind(instance, owner)
+
+    def __reduce__(self):
+        return self.__qualname__           # like a function: by its name in its module
 
     def __repr__(self):
         return f"<command function {self.key!r}>"
@@ -230,16 +247,13 @@ cdef class AsyncCommandFunction(Guarded):
         return self.make(args, kwargs or None)
 
     def __get__(self, instance, owner):
-        return self if instance is None else bind(self, instance)
+        return self.bind(instance, owner)
+
+    def __reduce__(self):
+        return self.__qualname__           # like a function: by its name in its module
 
     def __repr__(self):
         return f"<async command function {self.key!r}>"
-
-
-cdef BoundCommandFunction bind(Guarded function, object instance):
-    cdef BoundCommandFunction bound = BoundCommandFunction.__new__(BoundCommandFunction)
-    bound.function, bound.instance = function, instance
-    return bound
 
 
 cdef class BoundCommandFunction:
@@ -255,6 +269,18 @@ cdef class BoundCommandFunction:
     def command(self, *args, **kwargs):
         """The command of a call, not yet executed."""
         return self.function.command(self.instance, *args, **kwargs)
+
+    @property
+    def __doc__(self):
+        return self.function.__doc__
+
+    @property
+    def __signature__(self):
+        whole = signature(self.function)
+        parameters = list(whole.parameters.values())
+        if parameters and parameters[0].kind != Parameter.VAR_POSITIONAL:
+            del parameters[0]
+        return whole.replace(parameters=parameters)
 
     @property
     def __self__(self):
@@ -276,6 +302,9 @@ cdef class BoundCommandFunction:
 
     def __hash__(self):
         return hash((id(self.function), id(self.instance)))
+
+    def __reduce__(self):
+        return getattr, (self.instance, self.function.__name__)
 
     def __repr__(self):
         return f"<bound {self.function!r} of {self.instance!r}>"

@@ -1,0 +1,211 @@
+"""What hooks may change, what they break when they raise, and how they are registered."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import hystrixpy
+from hystrixpy import BadRequestError, CommandHook, EventType, add_hook, remove_hook
+from tests.hooks.drivers import DRIVERS, Driver, Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ALL = pytest.mark.parametrize("driver", DRIVERS, ids=lambda driver: driver.name)
+OOPS = LookupError("hook")
+
+
+def hook_of(**callbacks: Callable[..., Any]) -> CommandHook:
+    """A registered hook of one's own class with these callbacks."""
+    methods = {name: (lambda callback: lambda _self, *args: callback(*args))(call) for name, call in callbacks.items()}
+    hook = type("Hook", (CommandHook,), methods)()
+    add_hook(hook)
+    return hook
+
+
+def oops(*_arguments: Any) -> Any:
+    raise OOPS
+
+
+@ALL
+def test_value_hooks_replace_the_value(driver: Driver) -> None:
+    """on_execution_emit before on_emit; each sees what the one before returned."""
+    hook_of(on_execution_emit=lambda _c, v: v + "+run", on_emit=lambda _c, v: v + "+out")
+    assert driver.outcome(driver.make(Plan())) == "value+run+out"
+
+
+@ALL
+def test_value_hooks_replace_the_fallbacks_value(driver: Driver) -> None:
+    """on_fallback_emit before on_emit."""
+    hook_of(on_fallback_emit=lambda _c, v: v + "+fallback", on_emit=lambda _c, v: v + "+out")
+    assert driver.outcome(driver.make(Plan(run=ValueError(), fallback="spare"))) == "spare+fallback+out"
+
+
+@ALL
+def test_error_hooks_replace_the_exception(driver: Driver) -> None:
+    """on_execution_error before on_error; the caller gets the last one."""
+    hook_of(
+        on_execution_error=lambda _c, e: KeyError(f"{e} seen"), on_error=lambda _c, e: OSError(f"{e.args[0]} and told")
+    )
+    error = driver.outcome(driver.make(Plan(run=ValueError("broken"))))
+    assert isinstance(error, OSError)
+    assert error.args == ("broken seen and told",)
+
+
+@ALL
+def test_an_error_may_be_made_a_bad_request(driver: Driver) -> None:
+    """Then there is no fallback, and the breaker does not count it."""
+    hook_of(on_execution_error=lambda _c, e: BadRequestError(str(e)))
+    command = driver.make(Plan(run=ValueError("broken"), fallback="spare"))
+    assert isinstance(driver.outcome(command), BadRequestError)
+    assert command.execution.events == (EventType.BAD_REQUEST,)
+    assert hystrixpy.metrics("Hooked").health.total == 0
+
+
+@ALL
+def test_a_bad_request_stays_one(driver: Driver) -> None:
+    """on_error may give another bad request; anything else would look like a failure, and is not used."""
+    hook_of(on_error=lambda _c, e: BadRequestError("better") if e.args == ("no",) else OSError())
+    assert driver.outcome(driver.make(Plan(run=BadRequestError("no")))).args == ("better",)
+    other = BadRequestError("other")
+    assert driver.outcome(driver.make(Plan(run=other))) is other
+
+
+@ALL
+def test_a_failing_fallbacks_exception_may_be_replaced(driver: Driver) -> None:
+    """Its cause is still what made run fail."""
+    hook_of(on_fallback_error=lambda _c, e: OSError(str(e)))
+    broken = ValueError("broken")
+    error = driver.outcome(driver.make(Plan(run=broken, fallback=KeyError("too"))))
+    assert isinstance(error, OSError)
+    assert error.__cause__ is broken
+
+
+@ALL
+def test_on_start_fails_the_command_at_once(driver: Driver) -> None:
+    """No breaker, no run, no fallback, nothing counted."""
+    hook_of(on_start=oops)
+    command = driver.make(Plan(fallback="spare"))
+    assert driver.outcome(command) is OOPS
+    assert command.execution.events == ()
+    assert command.execution.is_complete
+    assert sum(hystrixpy.metrics("Hooked").cumulative_counts().values()) == 0
+    assert hystrixpy.metrics("Hooked").concurrency == 0
+
+
+@ALL
+@pytest.mark.parametrize("name", ["on_execution_start", "on_thread_start"])
+def test_start_hooks_count_as_a_failing_run(driver: Driver, name: str) -> None:
+    """The fallback answers; run was not called, and on_execution_error is not told of what it did not raise."""
+    if name == "on_thread_start" and not driver.in_thread:
+        pytest.skip("no thread")
+    told: list[str] = []
+    hook_of(**{name: oops, "on_execution_error": lambda _c, e: told.append("error") or e})
+    command = driver.make(Plan(fallback="spare"))
+    assert driver.outcome(command) == "spare"
+    assert command.execution.exception is OOPS
+    assert command.execution.events == (EventType.FAILURE, EventType.FALLBACK_SUCCESS)
+    assert told == []
+
+
+@ALL
+def test_on_fallback_start_counts_as_a_failing_fallback(driver: Driver) -> None:
+    """The caller gets it, caused by what made run fail."""
+    hook_of(on_fallback_start=oops)
+    command = driver.make(Plan(run=ValueError("broken"), fallback="spare"))
+    assert driver.outcome(command) is OOPS
+    assert command.execution.events == (EventType.FAILURE, EventType.FALLBACK_FAILURE)
+
+
+QUIET = [
+    ("on_execution_emit", Plan(), "value"),
+    ("on_emit", Plan(), "value"),
+    ("on_execution_success", Plan(), "value"),
+    ("on_success", Plan(), "value"),
+    ("on_execution_error", Plan(run=ValueError(), fallback="spare"), "spare"),
+    ("on_fallback_emit", Plan(run=ValueError(), fallback="spare"), "spare"),
+    ("on_fallback_success", Plan(run=ValueError(), fallback="spare"), "spare"),
+]
+
+
+@ALL
+@pytest.mark.parametrize(("name", "plan", "expected"), QUIET, ids=[name for name, *_ in QUIET])
+def test_other_hooks_are_logged_and_ignored(
+    driver: Driver, name: str, plan: Plan, expected: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The value stays what it was."""
+    hook_of(**{name: oops})
+    with caplog.at_level(logging.ERROR, "hystrixpy"):
+        assert driver.outcome(driver.make(plan)) == expected
+    assert any(name in record.getMessage() for record in caplog.records)
+
+
+@ALL
+def test_an_error_hook_that_returns_no_exception_is_ignored(driver: Driver, caplog: pytest.LogCaptureFixture) -> None:
+    """Forgetting the return statement does not swallow the error."""
+    hook_of(on_error=lambda _c, _e: None)
+    broken = ValueError("broken")
+    assert driver.outcome(driver.make(Plan(run=broken))) is broken
+    assert "returned no exception" in caplog.text
+
+
+def test_hooks_are_called_in_the_order_of_registration() -> None:
+    """The second sees what the first made of it."""
+    hook_of(on_emit=lambda _c, v: v + "1")
+    hook_of(on_emit=lambda _c, v: v + "2")
+    assert DRIVERS[0].outcome(DRIVERS[0].make(Plan())) == "value12"
+
+
+def test_a_hook_is_registered_once_and_removed_whole() -> None:
+    """A second add changes nothing, and remove undoes both."""
+    hook = hook_of(on_emit=lambda _c, v: v + "!")
+    add_hook(hook)
+    assert DRIVERS[0].outcome(DRIVERS[0].make(Plan())) == "value!"
+    remove_hook(hook)
+    remove_hook(hook)
+    assert DRIVERS[0].outcome(DRIVERS[0].make(Plan())) == "value"
+
+
+def test_reset_removes_hooks() -> None:
+    """For the next test or the reloaded application."""
+    hook_of(on_emit=oops)
+    hystrixpy.reset()
+    assert DRIVERS[0].outcome(DRIVERS[0].make(Plan())) == "value"
+
+
+def test_an_execution_keeps_the_hooks_it_began_with() -> None:
+    """A hook that is removed meanwhile still hears the end of what it heard begin."""
+    heard: list[str] = []
+    hook = hook_of(on_start=lambda _c: heard.append("start"), on_success=lambda _c: heard.append("success"))
+    driver = DRIVERS[0]
+
+    class Removing(type(driver.make(Plan()))):  # type: ignore[misc]
+        key = "Removing"
+
+        def run(self) -> str:
+            remove_hook(hook)
+            return "value"
+
+    assert Removing().execute() == "value"
+    assert heard == ["start", "success"]
+
+
+async def _coroutine(*_arguments: Any) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("hook", "match"),
+    [
+        (CommandHook, r"takes an instance.*CommandHook\(\)"),
+        (object(), "overrides no callback"),
+        (type("Bad", (CommandHook,), {"on_start": _coroutine})(), "on_start.*coroutine function"),
+    ],
+    ids=["class", "nothing", "coroutine"],
+)
+def test_what_is_no_hook(hook: Any, match: str) -> None:
+    """A TypeError that says what to do."""
+    with pytest.raises(TypeError, match=match):
+        add_hook(hook)
