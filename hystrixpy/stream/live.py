@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cached_property
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from hystrixpy import properties, registry
+from hystrixpy.collapser import collapser_keys, collapser_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -102,6 +104,23 @@ class LivePool:
         return getattr(self._pool, name)
 
 
+class LiveCollapser:
+    """One collapser key. Its windows are fixed."""
+
+    rolling_window, rolling_buckets = 10.0, 10
+    percentile_window, percentile_buckets = 60.0, 6
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.origins: Mapping[str, Any] = registry.explain_properties(key, kind="collapser")
+        self.properties = SimpleNamespace(**{name: origin.value for name, origin in self.origins.items()})
+        numbers = collapser_metrics(key)
+        self.rolling_requests = numbers.rolling_batched_requests
+        self.rolling_batches = numbers.rolling_batches
+        self.rolling_from_cache = numbers.rolling_cache_hits
+        self.batch_sizes = numbers.batch_size.counts
+
+
 class LiveProcess:
     """The registry, as the samples ask for it."""
 
@@ -127,6 +146,8 @@ class LiveProcess:
             return known
         return stamp, registry.explain_properties(pool.key, kind="thread_pool")
 
-    def collapsers(self) -> Iterable[Any]:
-        """The collapsers that exist now."""
-        return []
+    def collapsers(self) -> Iterable[LiveCollapser]:
+        """The collapsers that have sent a request."""
+        for key in collapser_keys():
+            with suppress(KeyError):  # reset() was quicker
+                yield LiveCollapser(key)

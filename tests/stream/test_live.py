@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import hystrixpy
-from hystrixpy import Command, CommandProperties, ThreadPoolProperties, command
+from hystrixpy import Command, CommandProperties, RequestContext, ThreadPoolProperties, command
 from hystrixpy.stream.live import LiveProcess
 from hystrixpy.stream.snapshot import Samples
 from tests.stream.client import Client, get
@@ -174,6 +174,52 @@ def test_pool_properties_follow_a_change(server: StreamServer) -> None:
     assert sample(server, events=2)[1]["propertyValue_queueSizeRejectionThreshold"] == 5
     hystrixpy.configure({"thread_pool": {"work": {"queue_rejection_threshold": 9}}})
     assert sample(server, events=2)[1]["propertyValue_queueSizeRejectionThreshold"] == 9
+
+
+def test_finished_requests_are_told(server: StreamServer) -> None:
+    """One array per request context, cache hits counted at their original; only to those who watch."""
+
+    class Cached(Command[int]):
+        key = "Cached"
+        properties = CommandProperties(isolation="semaphore")
+
+        def run(self) -> int:
+            return 1
+
+        def cache_key(self) -> str:
+            return "one"
+
+    with Client(server) as client:
+        client.ask("/hystrix/request.stream").head()
+        with RequestContext():
+            assert [Cached().execute() for _ in range(3)] == [1, 1, 1]
+        (told,) = client.event()
+    assert (told["name"], told["events"], told["cached"]) == ("Cached", ["SUCCESS"], 2)
+    assert len(told["latencies"]) == 1
+
+
+def test_collapsers_are_told(server: StreamServer) -> None:
+    """Batches, the requests in them, their sizes, and the properties in force."""
+
+    @hystrixpy.collapse(key="Double", delay=0.02, max_batch_size=3)
+    def double(numbers: list[int]) -> list[int]:
+        return [2 * n for n in numbers]
+
+    with RequestContext():
+        futures = [double.queue(n) for n in range(3)]
+        assert [future.result(10) for future in futures] == [0, 2, 4]
+    collapser = next(event for event in sample(server, events=3) if event["type"] == "HystrixCollapser")
+    assert (collapser["name"], collapser["rollingCountBatches"], collapser["rollingCountRequestsBatched"]) == (
+        *("Double", 1),
+        3,
+    )
+    assert (collapser["batchSize"]["50"], collapser["batchSize_mean"]) == (3, 3)
+    assert (collapser["propertyValue_maxRequestsInBatch"], collapser["propertyValue_timerDelayInMilliseconds"]) == (
+        3,
+        20,
+    )
+    (config,) = sample(server, "/hystrix/config.stream?key=Double")
+    assert config["collapsers"]["Double"]["maxRequestsInBatch"] == 3
 
 
 def test_reset_closes_the_server_and_empties_the_stream() -> None:
