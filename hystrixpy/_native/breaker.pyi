@@ -2,6 +2,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Any, Literal, ParamSpec, Self, TypeVar
 
+from typing_extensions import disjoint_base
+
 from hystrixpy.events import CircuitState
 from hystrixpy.types import HealthCounts
 
@@ -9,6 +11,7 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _F = TypeVar("_F", bound=Callable[..., Any])
 
+@disjoint_base
 class CircuitBreaker:
     def __init__(
         self,

@@ -1,8 +1,11 @@
 from collections.abc import Callable, Iterable
 
+from typing_extensions import disjoint_base
+
 from hystrixpy._native.breaker import CircuitBreaker
 from hystrixpy.events import CircuitState
 
+@disjoint_base
 class CountingBreaker(CircuitBreaker):
     def __init__(
         self,

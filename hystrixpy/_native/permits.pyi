@@ -1,6 +1,9 @@
 from types import TracebackType
 from typing import Self
 
+from typing_extensions import disjoint_base
+
+@disjoint_base
 class Semaphore:
     limit: int
     def __init__(self, limit: int) -> None: ...

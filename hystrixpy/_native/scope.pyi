@@ -1,14 +1,17 @@
 from collections.abc import Callable, Hashable
 from contextvars import ContextVar
-from typing import Any, final
+from typing import Any, Self, final
+
+from typing_extensions import disjoint_base
 
 REQUEST_CONTEXT: ContextVar[Any]
 
 def open_count() -> int: ...
 def current() -> Scope | None: ...
 
+@disjoint_base
 class Scope:
-    def __init__(self, *args: object, **kwargs: object) -> None: ...
+    def __new__(cls, *args: object, **kwargs: object) -> Self: ...
     @property
     def gatherers(self) -> dict[Any, Any]: ...
     @property
