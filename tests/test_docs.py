@@ -36,3 +36,10 @@ LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
 def test_links_lead_somewhere(document: Path) -> None:
     """A relative link names a file that is there."""
     assert not [link for link in LINK.findall(document.read_text()) if not (document.parent / link).exists()]
+
+
+def test_every_page_is_on_the_map() -> None:
+    """docs/index.md names each document beside it."""
+    index = ROOT / "docs" / "index.md"
+    linked = {(index.parent / link).resolve() for link in LINK.findall(index.read_text())}
+    assert not [path.name for path in index.parent.rglob("*.md") if path != index and path.resolve() not in linked]
