@@ -5,7 +5,6 @@ Commands come here once, at their first execution and after a ``reset()``; calls
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
@@ -24,11 +23,11 @@ from hystrixpy.metrics import CommandMetrics
 from hystrixpy.properties.conflict import warn_of_conflict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from hystrixpy._native.breaker import CircuitBreaker
     from hystrixpy._native.execution import Binding
-    from hystrixpy.properties import CommandProperties, ThreadPoolProperties
+    from hystrixpy.properties import CommandProperties, Resolved, ThreadPoolProperties
 
 __all__ = [
     "Retired",
@@ -55,8 +54,6 @@ __all__ = [
     "thread_pool_keys",
     "thread_pools",
 ]
-
-_log = logging.getLogger("hystrixpy")
 
 
 class _Kind(TypedDict, total=False):
@@ -98,6 +95,9 @@ class _Claim(NamedTuple):
     is_async: bool
 
 
+_NOBODY: Final = _Claim("code", None, False)
+
+
 class _State:
     """All that ``reset()`` throws away."""
 
@@ -107,7 +107,7 @@ class _State:
         self.pools: dict[str, ThreadPool] = {}
         self.pool_claims: dict[str, _Claim] = {}
         self.settings: dict[CommandProperties, Settings] = {}
-        self.window_warned: set[str] = set()
+        self.shapes = properties.Shapes()
 
 
 _lock = threading.RLock()
@@ -147,24 +147,24 @@ def _find_circuit(binding: Binding) -> Circuit:
 def _new_circuit(binding: Binding) -> Circuit:
     _claim_pool(binding)
     claim = _Claim(binding.owner, binding.code, binding.is_async)
-    made = Circuit(binding.key, binding.group, binding.thread_pool, _settings(binding.key, claim))
+    settings = _settings(_state.shapes.keep("command", binding.key, _resolve(binding.key, claim)))
+    made = Circuit(binding.key, binding.group, binding.thread_pool, settings)
     _state.claims[binding.key] = claim
     _state.circuits[binding.key] = made
     return made
 
 
-def _settings(key: str, claim: _Claim) -> Settings:
+def _settings(values: CommandProperties) -> Settings:
     """Native settings for the values in force; keys with equal values share one object."""
-    values = _resolve(key, claim)
     found = _state.settings.get(values)
     if found is None:
         found = _state.settings[values] = Settings(values)
     return found
 
 
-def _resolve(key: str, claim: _Claim) -> CommandProperties:
+def _resolve(key: str, claim: _Claim) -> Resolved[CommandProperties]:
     kind = _ASYNC if claim.is_async else _SYNC
-    return properties.resolve("command", key, claim.code, code_source=claim.owner, **kind).values
+    return properties.resolve("command", key, claim.code, code_source=claim.owner, **kind)
 
 
 def _check_claim(binding: Binding) -> None:
@@ -184,7 +184,7 @@ def _claim_pool(binding: Binding) -> None:
     if first.code is not binding.pool_code:
         warn_of_conflict("thread pool", key, first.owner, first.code, binding.owner, binding.pool_code, stacklevel=4)
     elif key in _state.pools:
-        _state.pools[key].configure(_pool_values(key))
+        _apply_to_pool(key, _state.pools[key])
 
 
 # -- pools -------------------------------------------------------------------------------------------
@@ -201,15 +201,14 @@ def _pool(key: str) -> ThreadPool:
     with _lock:
         found = _state.pools.get(key)
         if found is None:
-            found = _state.pools[key] = ThreadPool(key, _pool_values(key))
+            values = _state.shapes.keep("thread_pool", key, _resolve_pool(key))
+            found = _state.pools[key] = ThreadPool(key, values)
         return found
 
 
-def _pool_values(key: str) -> ThreadPoolProperties:
-    claim = _state.pool_claims.get(key)
-    if claim is None:
-        return properties.resolve("thread_pool", key).values
-    return properties.resolve("thread_pool", key, claim.code, code_source=claim.owner).values
+def _resolve_pool(key: str) -> Resolved[ThreadPoolProperties]:
+    claim = _state.pool_claims.get(key, _NOBODY)
+    return properties.resolve("thread_pool", key, claim.code, code_source=claim.owner)
 
 
 # -- what exists -------------------------------------------------------------------------------------
@@ -337,10 +336,12 @@ def explain_properties(key: str, kind: str = "command") -> properties.Explanatio
     if kind == "command":
         claim = _claim_of(key)
         kind_of_command = _ASYNC if claim.is_async else _SYNC
-        return properties.explain("command", key, claim.code, code_source=claim.owner, **kind_of_command)
+        found = properties.explain("command", key, claim.code, code_source=claim.owner, **kind_of_command)
+        return _state.shapes.explained("command", key, found)
     if kind == "thread_pool":
         pool_claim = _state.pool_claims.get(key) or _declared_pool_claim(key)
-        return properties.explain("thread_pool", key, pool_claim.code, code_source=pool_claim.owner)
+        found = properties.explain("thread_pool", key, pool_claim.code, code_source=pool_claim.owner)
+        return _state.shapes.explained("thread_pool", key, found)
     if kind == "collapser":
         owner, code = _collapser_code(key)
         return properties.explain("collapser", key, code, code_source=owner)
@@ -355,14 +356,14 @@ def _claim_of(key: str) -> _Claim:
     for binding in _declared_bindings():
         if binding.key == key:
             return _Claim(binding.owner, binding.code, binding.is_async)
-    return _Claim("code", None, False)
+    return _NOBODY
 
 
 def _declared_pool_claim(key: str) -> _Claim:
     for binding in _declared_bindings():
         if binding.thread_pool == key and binding.pool_code is not None:
             return _Claim(binding.owner, binding.pool_code, False)
-    return _Claim("code", None, False)
+    return _NOBODY
 
 
 def _no_collapser_code(_key: str) -> tuple[str, Any]:
@@ -387,7 +388,7 @@ def _reapply() -> None:
         for key, each in _state.circuits.items():
             _guarded(key, _apply, each)
         for key, pool in _state.pools.items():
-            _guarded(key, lambda pool=pool, key=key: pool.configure(_pool_values(key)))
+            _guarded(key, _apply_to_pool, key, pool)
         # Settings that no circuit uses any more: years of changes must not pile up.
         _state.settings = {each.settings.values: each.settings for each in _state.circuits.values()}
 
@@ -401,22 +402,26 @@ def _guarded(key: str, change: Callable[..., object], *args: Any) -> None:
 
 
 def _apply(each: Circuit) -> None:
-    settings = _settings(each.key, _state.claims[each.key])
-    _tell_of_windows(each, settings)
+    settings = _settings(_state.shapes.held("command", each.key, _resolve(each.key, _state.claims[each.key])))
     if settings is not each.settings:
         each.apply(settings)
 
 
-_WINDOWS = ("rolling_window", "rolling_buckets", "percentile_window", "percentile_buckets")
+def _apply_to_pool(key: str, pool: ThreadPool) -> None:
+    pool.configure(_state.shapes.held("thread_pool", key, _resolve_pool(key)))
 
 
-def _tell_of_windows(each: Circuit, settings: Settings) -> None:
-    """Windows keep the shape they were made with until reset(); say so once."""
-    old, new = each.settings.values, settings.values
-    changed = [name for name in _WINDOWS if getattr(old, name) != getattr(new, name)]
-    if changed and each.key not in _state.window_warned:
-        _state.window_warned.add(each.key)
-        _log.warning("command %r: a change of %s takes effect after reset()", each.key, ", ".join(changed))
+def _misfits(values: properties.Values) -> Iterator[str]:
+    """Why new values would not fit what live commands and pools say in code. Takes no lock: copies are atomic."""
+    for key, claim in _state.claims.copy().items():
+        kind = _ASYNC if claim.is_async else _SYNC
+        fault = properties.misfit(values, "command", key, claim.code, code_source=claim.owner, **kind)
+        if fault is not None:
+            yield fault
+    for key, claim in _state.pool_claims.copy().items():
+        fault = properties.misfit(values, "thread_pool", key, claim.code, code_source=claim.owner)
+        if fault is not None:
+            yield fault
 
 
 # -- callbacks for the floors above ------------------------------------------------------------------
@@ -521,6 +526,7 @@ def _after_fork_in_child() -> None:
 os.register_at_fork(after_in_child=_after_fork_in_child)
 execution.install(resolve=_find_circuit, on_event=listeners.tell_event, watch=watch.watch_for, on_hit=watch.cache_hit)
 drive.install(pool_for=_pool_for, on_abandoned=listeners.tell_abandoned)
+properties.on_check(_misfits)
 properties.on_change(_reapply)
 on_reset(chain.reset_hooks)
 on_reset(listeners.reset_listeners)

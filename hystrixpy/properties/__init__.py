@@ -2,7 +2,8 @@
 
 ``schema`` is the table of all properties; ``kinds`` says what one value may be; ``faults`` words errors.
 ``sources`` reads mapping, files and environment; ``store`` holds what they said, ``watch`` notices changes;
-``levels`` decides which value wins; ``dynamic`` has the functions; ``check`` reads without using.
+``levels`` decides which value wins; ``dynamic`` has the functions; ``check`` reads without using; ``shapes`` keeps
+what a change does not reach.
 """
 
 from hystrixpy.properties.check import Checked, check_files
@@ -11,7 +12,9 @@ from hystrixpy.properties.dynamic import (
     configure,
     explain,
     generation,
+    misfit,
     on_change,
+    on_check,
     reload_errors,
     reload_failed,
     remove_on_change,
@@ -29,6 +32,8 @@ from hystrixpy.properties.schema import (
     ThreadPoolProperties,
     table,
 )
+from hystrixpy.properties.shapes import Shapes
+from hystrixpy.properties.sources import Values
 
 __all__ = [
     "SECTIONS",
@@ -41,12 +46,16 @@ __all__ = [
     "PropertyConflictWarning",
     "PropertyOrigin",
     "Resolved",
+    "Shapes",
     "ThreadPoolProperties",
+    "Values",
     "check_files",
     "configure",
     "explain",
     "generation",
+    "misfit",
     "on_change",
+    "on_check",
     "reload_errors",
     "reload_failed",
     "remove_on_change",

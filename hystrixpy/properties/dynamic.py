@@ -21,13 +21,16 @@ from hystrixpy.properties.store import Store
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from hystrixpy.properties.sources import Values
     from hystrixpy.properties.watch import Watching
 
 __all__ = [
     "configure",
     "explain",
     "generation",
+    "misfit",
     "on_change",
+    "on_check",
     "reload_errors",
     "reload_failed",
     "remove_on_change",
@@ -145,6 +148,32 @@ def explain(
     state = _store.current()
     origins = resolve_in(state.values, kind, key, code, builtin_overrides or {}, fixed or {}, code_source)
     return Explanation(place(kind, key), origins, state.reload_error)
+
+
+def on_check(check: Callable[[Values], Iterable[str]]) -> None:
+    """Have ``check(values)`` asked before new values are taken over; any fault it names refuses them all.
+
+    It is called with a lock held and must take none itself; :func:`misfit` says whether values fit a key.
+    """
+    _store.on_check(check)
+
+
+def misfit(
+    values: Values,
+    kind: Kind,
+    key: str,
+    code: Properties | None,
+    *,
+    builtin_overrides: Mapping[str, Any] | None = None,
+    fixed: Mapping[str, Any] | None = None,
+    code_source: str = "code",
+) -> str | None:
+    """Why ``values`` would not fit what code says for ``key``, or None if they do."""
+    try:
+        resolve_in(values, kind, key, code, builtin_overrides or {}, fixed or {}, code_source)
+    except PropertyError as error:
+        return str(error)
+    return None
 
 
 def on_change(callback: Callable[[], object]) -> None:

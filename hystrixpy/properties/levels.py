@@ -44,15 +44,23 @@ class PropertyOrigin:
 class Explanation(Mapping[str, PropertyOrigin]):
     """Every property of one key with its origin; ``str()`` prints a table.
 
-    ``reload_error`` says why the last change of a watched file was refused, or is None.
+    ``reload_error`` says why the last change of a watched file was refused, or is None. ``pending`` has what
+    takes effect after ``reset()`` only: windows that were changed since the circuit or pool was made.
     """
 
-    __slots__ = ("_origins", "_title", "reload_error")
+    __slots__ = ("_origins", "_title", "pending", "reload_error")
 
     def __init__(self, title: str, origins: Mapping[str, PropertyOrigin], reload_error: str | None = None) -> None:
         self._title = title
         self._origins = origins
         self.reload_error = reload_error
+        self.pending: Mapping[str, PropertyOrigin] = {}
+
+    def with_kept(self, kept: Mapping[str, PropertyOrigin]) -> Explanation:
+        """The same where these values are in force instead, because something live was made with them."""
+        made = Explanation(self._title, {**self._origins, **kept}, self.reload_error)
+        made.pending = {name: self[name] for name, origin in kept.items() if origin.value != self[name].value}
+        return made
 
     def __getitem__(self, name: str) -> PropertyOrigin:
         return self._origins[name]
@@ -75,6 +83,8 @@ class Explanation(Mapping[str, PropertyOrigin]):
         lines = [
             "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]) for row in rows
         ]
+        for name, origin in self.pending.items():
+            lines.append(f"{name} = {origin.value!r} ({origin.source}) takes effect after reset()")
         if self.reload_error is not None:
             lines.append(f"the last reload failed, the values before it stay: {self.reload_error}")
         return "\n".join(lines)

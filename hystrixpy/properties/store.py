@@ -55,6 +55,7 @@ class Store:
         self._state: State | None = None
         self._watcher: Watcher | None = None
         self._listeners: tuple[Callable[[], object], ...] = ()
+        self._checks: tuple[Callable[[Values], Iterable[str]], ...] = ()
         self.generation = 0
         self.reload_errors = 0
 
@@ -88,6 +89,10 @@ class Store:
             old, self._watcher = self._watcher, None
         self._end(old)
 
+    def on_check(self, check: Callable[[Values], Iterable[str]]) -> None:
+        with self._lock:
+            self._checks = (*self._checks, check)
+
     def on_change(self, callback: Callable[[], object]) -> None:
         with self._lock:
             self._listeners = (*self._listeners, callback)
@@ -118,6 +123,8 @@ class Store:
         readings = [said, *(file.reading for file in files), environ]
         values = merged(readings)
         problems = [problem for reading in readings for problem in reading.problems] + bucket_faults(values)
+        if not problems:  # what is good by itself may still not fit what lives
+            problems = [problem for check in self._checks for problem in check(values)]
         if problems:
             raise PropertyError(_told(problems))
         return State(self.generation + 1, said, files, environ, values)

@@ -21,6 +21,7 @@ from hystrixpy import (
     FallbackRejectedError,
     PropertyConflictWarning,
     PropertyError,
+    RequestContext,
     SemaphoreRejectedError,
     ThreadPoolProperties,
     ThreadPoolRejectedError,
@@ -31,7 +32,6 @@ from hystrixpy import (
     metrics,
     thread_pool,
 )
-from hystrixpy.properties import reload_errors
 
 
 def set_command(**values):
@@ -236,6 +236,22 @@ def test_percentile_enabled():
     assert metrics("K").cumulative_count(EventType.SUCCESS) == 3
 
 
+def test_request_cache_and_log():
+    """Switched off inside a context, the next call neither enters the log nor asks the cache."""
+    calls = []
+    guarded = make(lambda: calls.append(1), isolation="semaphore", cache_key=lambda: "same")
+    with RequestContext() as context:
+        guarded()
+        guarded()
+        assert (len(calls), len(context.log.executed)) == (1, 2)
+        set_command(request_cache_enabled=False, request_log_enabled=False)
+        guarded()
+        assert (len(calls), len(context.log.executed)) == (2, 2)
+        configure()
+        guarded()
+        assert (len(calls), len(context.log.executed)) == (2, 3)
+
+
 def test_pool_size():
     """One thread more takes the next call; one less takes none until enough have returned."""
     guarded = make(hold, timeout=None, pool_properties=ThreadPoolProperties(core_size=2))
@@ -269,38 +285,72 @@ def test_pool_queue():
     assert [future.result(20) for future in waiting] == [None] * 3
 
 
-@pytest.mark.parametrize(
-    "values", [{"rolling_window": 20.0}, {"rolling_buckets": 5}, {"percentile_window": 30.0}, {"percentile_buckets": 3}]
-)
-def test_windows_keep_their_shape_until_reset_and_say_so_once(values, caplog):
-    """One WARNING record for the key; after a reset the new shape holds."""
-    guarded = make(lambda: 1, isolation="semaphore")
+WINDOWS = [
+    ("command", "rolling_window", 20.0),
+    ("command", "rolling_buckets", 5),
+    ("command", "percentile_window", 30.0),
+    ("command", "percentile_buckets", 3),
+    ("thread_pool", "rolling_window", 20.0),
+    ("thread_pool", "rolling_buckets", 5),
+]
+
+
+@pytest.mark.parametrize(("kind", "name", "value"), WINDOWS)
+def test_windows_keep_their_shape_until_reset_and_say_so_once(kind, name, value, caplog):
+    """One WARNING record for the key; explain tells what holds and what waits; after a reset that holds."""
+    key = {"command": "K", "thread_pool": "P"}[kind]
+    guarded = make(lambda: 1)
     guarded()
+    before = explain_properties(key, kind)[name]
     with caplog.at_level(logging.WARNING, logger="hystrixpy"):
-        set_command(**values)
-        set_command(**values, timeout=3)
-        configure()
-        set_command(**values)
-    (record,) = caplog.records
-    assert record.getMessage() == f"command 'K': a change of {next(iter(values))} takes effect after reset()"
+        configure({kind: {key: {name: value}}})
+        configure({kind: {key: {name: value}}, "command": {"K": {"timeout": 3}}} if kind != "command" else None)
+        configure({kind: {key: {name: value}}})
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{kind}.{key}: a change of {name} takes effect after reset()"
+    ]
+    found = explain_properties(key, kind)
+    assert found[name] == before
+    assert found.pending[name].value == value
+    assert f"{name} = {value!r} (configure()) takes effect after reset()" in str(found)
     guarded()
     assert metrics("K").rolling_count(EventType.SUCCESS) == 2
+    hystrixpy.reset()
+    configure({kind: {key: {name: value}}})
+    guarded()
+    assert explain_properties(key, kind)[name].value == value
+    assert dict(explain_properties(key, kind).pending) == {}
 
 
-def test_values_that_do_not_fit_leave_the_key_as_it_was(caplog):
-    """Dynamic and code values that clash are a failed reload for this key alone; others get the change."""
+def test_values_that_do_not_fit_what_lives_are_refused_whole():
+    """Dynamic and code values that clash: configure() raises, naming both places, and no key is changed."""
     guarded = make(deadline, isolation="semaphore", rolling_window=0.05)
     other = command(key="Other", isolation="semaphore")(deadline)
     guarded(), other()
-    before = reload_errors()
-    with caplog.at_level(logging.WARNING, logger="hystrixpy"):
-        configure({"command": {"K": {"rolling_buckets": 100}, "default": {"timeout": 100}}})
+    change = {"command": {"K": {"rolling_buckets": 100}, "default": {"timeout": 100}}}
+    with pytest.raises(PropertyError, match=r"command\.K: rolling_window = 0\.05 s \(.*\) in rolling_buckets = 100"):
+        configure(change)
     assert guarded() <= 1
-    assert other() > 99
-    assert reload_errors() == before + 1
-    assert "K: command.K: rolling_window = 0.05" in caplog.text
-    with pytest.raises(PropertyError):
-        explain_properties("K")
+    assert other() <= 1
+    assert explain_properties("K")["rolling_buckets"].value == 10
+
+
+def test_a_pool_is_asked_too():
+    """The same for what a class says about its pool."""
+    make(deadline, pool_properties=ThreadPoolProperties(rolling_window=0.05))()
+    with pytest.raises(PropertyError, match=r"thread_pool\.P: rolling_window"):
+        set_pool(rolling_buckets=100)
+
+
+def test_values_that_do_not_fit_code_are_an_error_at_the_first_call():
+    """Before there is a circuit nobody can know; then the call raises, until the configuration is put right."""
+    set_command(rolling_buckets=100)
+    guarded = make(deadline, isolation="semaphore", rolling_window=0.05)
+    for _ in range(2):
+        with pytest.raises(PropertyError):
+            guarded()
+    set_command(rolling_buckets=50)
+    assert guarded() <= 1
 
 
 def test_a_key_that_is_executed_first_after_the_change_has_it():
