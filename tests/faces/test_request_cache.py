@@ -24,6 +24,7 @@ from hystrixpy import (
     command,
     configure,
     metrics,
+    reset,
 )
 
 SUCCESS, FAILURE, TIMEOUT = EventType.SUCCESS, EventType.FAILURE, EventType.TIMEOUT
@@ -382,6 +383,7 @@ def test_the_cache_can_be_switched_off(isolation):
     work = Work()
     kind = sync_kind(work, isolation, request_cache_enabled=False)
     assert [kind(1).execute(), kind(1).execute()] == ["1#1", "1#2"]
+    reset()
     cached = sync_kind(work, isolation)
     configure({"command": {cached.key: {"request_cache_enabled": False}}})
     assert cached(1).execute() == "1#3"
