@@ -103,7 +103,7 @@ class Follower:
         except TimeoutError:
             return f"silent for {SILENCE:g} s"
         except (OSError, http.client.HTTPException, ValueError) as error:
-            return str(error) or type(error).__name__
+            return getattr(error, "strerror", None) or str(error) or type(error).__name__
         finally:
             connection.close()
         return "the stream ended"

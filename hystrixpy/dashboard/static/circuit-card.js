@@ -85,7 +85,7 @@ export class CircuitCard {
     this.circle.setAttribute("r", radius(view.rate / (data.reportingHosts || 1)));
     setData(this.circle, "level", level(view.errorPercentage));
     for (const { read, value } of this.counts) this.showCount(value, read(data));
-    for (const { p, value } of this.times) setText(value, format.duration(view.latency[p] ?? 0));
+    for (const { p, value } of this.times) setText(value, view.latency.count === 0 ? "–" : format.duration(view.latency[p] ?? 0));
     this.updateFoot(data, view);
   }
 
