@@ -50,7 +50,7 @@ class CollapserSpec(Spec):
     def _claim(self) -> tuple[str, CollapserProperties | None]:
         """The code level of the key; warns, once, if somebody else came first and said otherwise."""
         holds = _claims.setdefault(self.key, (self.owner, self.code))
-        if holds[0] != self.owner and not self._claimed:
+        if holds[1] is not self.code and not self._claimed:
             warn_of_conflict("collapser", self.key, *holds, self.owner, self.code, stacklevel=4)
         self._claimed = True
         return holds

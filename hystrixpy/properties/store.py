@@ -86,6 +86,7 @@ class Store:
         """Drop everything that was said and read; the next use reads the environment's sources anew."""
         with self._lock:
             self._state = None
+            self.generation += 1  # whoever keeps results of before must see that they are old
             old, self._watcher = self._watcher, None
         self._end(old)
 

@@ -165,7 +165,9 @@ def test_reset_forgets_and_reads_anew(monkeypatch):
     configure({"command": {"K": {"timeout": 0.1}}})
     monkeypatch.setenv("HYSTRIXPY__COMMAND__K__MAX_CONCURRENT", "4")
     assert resolve("command", "K").values.max_concurrent == 3
+    before = generation()
     reset_sources()
+    assert generation() > before
     assert (timeout(), resolve("command", "K").values.max_concurrent) == (1.0, 4)
 
 
