@@ -1,4 +1,4 @@
-"""What does telemetry cost: a collection over 1,000 circuits, and a call while a reader, a tracer or a hook is there?"""
+"""What telemetry costs: a collection over 1,000 circuits, and a call while a reader, a tracer or a hook is there."""
 
 import math
 
