@@ -83,18 +83,6 @@ static inline void hx_put_error(PyObject *error) {
 #endif
 }
 
-/* What a module's dictionary holds under a name, to be compared by identity only; NULL if nothing. */
-static inline void *hx_peek(PyObject *names, PyObject *name) {
-#if PY_VERSION_HEX >= 0x030D0000
-    PyObject *value = NULL;
-    if (PyDict_GetItemRef(names, name, &value) < 0) PyErr_Clear();
-    Py_XDECREF(value);
-    return value;
-#else
-    return PyDict_GetItem(names, name);
-#endif
-}
-
 /* The class dictionary's own entry of that name: a borrowed reference, or NULL without an error.
  *
  * Every command class has one, put there when the class was made. It is looked up for every new command,

@@ -41,7 +41,11 @@ cdef extern from "execution.h":
     PyObject *hx_own_entry(PyObject *instance, PyObject *name) noexcept
     PyObject *hx_take_error() noexcept
     void hx_put_error(object error) noexcept
-    void *hx_peek(PyObject *names, PyObject *name) noexcept
+
+cdef extern from "tracer.h":
+    int hx_tracer_at(PyObject *names, PyObject *name) except -1
+    void hx_tracer_ignore(object provider) noexcept
+    bint hx_has_tracer() noexcept
 
 cdef extern from "Python.h":
     int PyContextVar_Get(object var, PyObject *default, PyObject **value) except -1
@@ -62,10 +66,6 @@ cdef object resolver = None             # callable(binding) -> Circuit, the regi
 cdef object event_sink = None           # callable(event number, key), the hooks floor's
 cdef object hit_sink = None             # callable(command), told of cache hits, the hooks floor's
 cdef object watch_maker = None          # callable(command) -> what accompanies its execution or None, the hooks floor's
-cdef dict tracer_names = None           # the module dictionary in which the API keeps the tracer provider
-cdef object tracer_name = None          # under this name
-cdef void *useless_tracer = <void *>None
-cdef object useless_provider = None     # keeps the pointer above alive
 cdef object CURRENT = ContextVar("hystrixpy_command", default=None)
 
 
@@ -84,25 +84,17 @@ def install(*, resolve=None, on_event=None, watch=None, on_hit=None):
 
 def look_for_tracer(dict names, str name):
     """Have every execution look whether ``names[name]`` holds a tracer provider; None: look no more."""
-    global tracer_names, tracer_name
-    tracer_name = name
-    tracer_names = names
+    hx_tracer_at(NULL if names is None else <PyObject *>names, NULL if name is None else <PyObject *>name)
 
 
 def ignore_tracer(provider):
     """A tracer provider that records nothing: as good as none."""
-    global useless_tracer, useless_provider
-    useless_provider = provider
-    useless_tracer = <void *>provider
+    hx_tracer_ignore(provider)
 
 
-cdef bint has_tracer() noexcept:
-    """One look into a dictionary: nothing is called and nothing allocated."""
-    cdef void *provider
-    if tracer_names is None:
-        return False
-    provider = hx_peek(<PyObject *>tracer_names, <PyObject *>tracer_name)
-    return provider != NULL and provider != <void *>None and provider != useless_tracer
+cdef inline bint has_tracer() noexcept:
+    """One comparison: nothing is called and nothing allocated."""
+    return hx_has_tracer()
 
 
 def new_epoch():
