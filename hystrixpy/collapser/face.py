@@ -117,19 +117,24 @@ class Collapser(CollapserBase, Generic[A, R]):
 class _Waiting:
     """What a ``CommandFuture`` of a request stands for: nothing that runs, so that it can always be cancelled."""
 
+    __slots__ = ("_untold",)
+
+    def __init__(self) -> None:
+        self._untold = [True]
+
     def _hx_cancel(self) -> bool:
-        return True
+        try:
+            return self._untold.pop()  # one of two threads that cancel at once
+        except IndexError:
+            return False
 
     def _hx_is_running(self) -> bool:
         return False
 
 
-_WAITING = _Waiting()
-
-
 def waiting_future() -> CommandFuture[Any]:
     """A future for an answer that some batch will bring."""
-    return CommandFuture(_WAITING)  # type: ignore[arg-type]
+    return CommandFuture(_Waiting())  # type: ignore[arg-type]
 
 
 def _code(cls: type[Collapser[Any, Any]]) -> CollapserProperties | None:

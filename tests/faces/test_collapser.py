@@ -275,7 +275,9 @@ def test_a_cancelled_future_leaves_its_batch():
     with RequestContext():
         gone = recorded.queue("gone")
         assert gone.cancel()
+        assert gone.cancel()  # a second time changes nothing
         assert gone.cancelled()
+        assert not gone.running()
         answers = [recorded.queue(each).result for each in "ab"]
         assert [answer(10) for answer in answers] == ["<a>", "<b>"]
         with pytest.raises(CancelledError):
