@@ -36,3 +36,27 @@ def target(driver: Driver, targets: list[Target]) -> Callable[..., Target]:
         return targets[-1]
 
     return define
+
+
+@pytest.fixture
+def threaded(driver: Driver, target: Callable[..., Target]) -> Callable[..., Target]:
+    """As ``target``, on the drivers that use a pool."""
+    if not driver.is_threaded:
+        pytest.skip("of thread isolation")
+    return target
+
+
+@pytest.fixture
+def inline(driver: Driver, target: Callable[..., Target]) -> Callable[..., Target]:
+    """As ``target``, on the drivers that call run in the caller's thread."""
+    if not driver.is_inline:
+        pytest.skip("of synchronous semaphore isolation")
+    return target
+
+
+@pytest.fixture
+def in_task(driver: Driver, target: Callable[..., Target]) -> Callable[..., Target]:
+    """As ``target``, on the drivers of coroutine functions."""
+    if not driver.is_async:
+        pytest.skip("of asyncio")
+    return target

@@ -92,6 +92,11 @@ class Driver:
         return self.isolation == "semaphore" and not self.is_async
 
     @property
+    def is_threaded(self) -> bool:
+        """True where run runs on the pool."""
+        return self.isolation == "thread"
+
+    @property
     def is_cancellable(self) -> bool:
         """True where a caller can give up while run runs."""
         return not self.is_inline and self.perform is not by_execute
@@ -119,13 +124,22 @@ class Driver:
 class Target:
     """One command key on one driver. ``places`` is the size of its bulkhead."""
 
-    def __init__(self, driver: Driver, fallback: Any = None, *, places: int = 10, key: str = KEY, **properties: Any):
+    def __init__(
+        self,
+        driver: Driver,
+        fallback: Any = None,
+        *,
+        places: int = 10,
+        key: str = KEY,
+        pool: ThreadPoolProperties | None = None,
+        **properties: Any,
+    ) -> None:
         self.driver, self.key = driver, key
         self.scripts: list[Script] = []
         given = CommandProperties(isolation=driver.isolation, **properties)  # type: ignore[arg-type]
         if driver.isolation == "semaphore":
             given = given.replace(max_concurrent=places)
-        self._make = driver.kind.define(key, fallback, given, ThreadPoolProperties(core_size=places))
+        self._make = driver.kind.define(key, fallback, given, pool or ThreadPoolProperties(core_size=places))
 
     def make(self, run: Callable[[], Any] = lambda: "value", **script: Any) -> Any:
         """A command, not yet executed."""
@@ -143,6 +157,10 @@ class Target:
     @property
     def metrics(self) -> hystrixpy.CommandMetrics:
         return hystrixpy.metrics(self.key)
+
+    @property
+    def pool(self) -> hystrixpy.ThreadPool:
+        return hystrixpy.thread_pool(hystrixpy.registry.circuit(self.key).thread_pool)
 
     @property
     def counts(self) -> dict[str, int]:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
+from typing import TYPE_CHECKING
 
 import hystrixpy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PATIENCE = 30.0
 """Seconds after which a test that waits has failed; nothing ever waits that long when it passes."""
@@ -47,6 +52,14 @@ class Gate:
     def wait_reached(self) -> None:
         """Wait until somebody waits at the gate."""
         assert self.reached.wait(PATIENCE), "nobody came to the gate"
+
+
+def eventually(condition: Callable[[], object]) -> None:
+    """Wait until a condition holds that another thread brings about on its own, such as a worker becoming free."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "it never happened"
+        threading.Event().wait(0.001)
 
 
 def outlast_limit() -> None:
