@@ -1,0 +1,59 @@
+"""The sources of properties changed: what lives gets what holds now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hystrixpy import properties
+from hystrixpy.errors import PropertyError
+from hystrixpy.registry import held
+from hystrixpy.registry.finding import resolve_command, settings_for
+from hystrixpy.registry.held import ASYNC, SYNC
+from hystrixpy.registry.pools import apply_to_pool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from hystrixpy._native.circuit import Circuit
+
+__all__ = ["misfits", "reapply"]
+
+
+def reapply() -> None:
+    """The sources of properties changed: give every circuit and pool what holds now."""
+    with held.lock:
+        for key, each in held.state.circuits.items():
+            _guarded(key, _apply, each)
+        for key, pool in held.state.pools.items():
+            _guarded(key, apply_to_pool, key, pool)
+        # Settings that no circuit uses any more: years of changes must not pile up.
+        held.state.settings = {each.settings.values: each.settings for each in held.state.circuits.values()}
+
+
+def _guarded(key: str, change: Callable[..., object], *args: Any) -> None:
+    """Values that do not fit each other for one key leave that key's last good ones in force."""
+    try:
+        change(*args)
+    except PropertyError as error:
+        properties.reload_failed(f"{key}: {error}")
+
+
+def _apply(each: Circuit) -> None:
+    settings = settings_for(
+        held.state.shapes.held("command", each.key, resolve_command(each.key, held.state.claims[each.key]))
+    )
+    if settings is not each.settings:
+        each.apply(settings)
+
+
+def misfits(values: properties.Values) -> Iterator[str]:
+    """Why new values would not fit what live commands and pools say in code. Takes no lock: copies are atomic."""
+    for key, claim in held.state.claims.copy().items():
+        kind = ASYNC if claim.is_async else SYNC
+        fault = properties.misfit(values, "command", key, claim.code, code_source=claim.owner, **kind)
+        if fault is not None:
+            yield fault
+    for key, claim in held.state.pool_claims.copy().items():
+        fault = properties.misfit(values, "thread_pool", key, claim.code, code_source=claim.owner)
+        if fault is not None:
+            yield fault
