@@ -34,6 +34,7 @@ cdef class SyncCommand(CommandLife):
     cdef bint is_attended(self) noexcept
     cdef int find_pool(self) except -1
     cdef int start_queued(self) except -1
+    cdef bint is_cut_short(self) noexcept
     cdef int finish_woken(self) except -1
     cdef void fallback_over(self) noexcept
     cdef bint hand_over(self) except -1

@@ -44,6 +44,7 @@ cdef extern from "Python.h":
 
 cdef str RUN = "run"
 cdef str FALLBACK = "fallback"
+cdef int64_t SLACK_NS = 100_000       # a loop's timer may come so much early (aio.pyx)
 cdef object pool_resolver = None      # callable(circuit) -> Pool, the registry's
 cdef object abandoned_sink = None     # callable(key, pool key): a worker was left behind
 
@@ -278,13 +279,23 @@ cdef class SyncCommand(CommandLife):
         if self.claim(BY_CANCEL):
             expiry_done(self)
             self.leave_run(self.settings.interrupt_on_cancel)
-            self.settle_cancelled(error)
+            if self.is_cut_short():
+                self.settle_timeout(real_ns())
+            else:
+                self.settle_cancelled(error)
             self.finish()
         elif self.is_attended():
             self.wait(-1)                       # decided already: only moments until it is published
             self.finish()
         else:
             self.finish_woken()
+
+    cdef bint is_cut_short(self) noexcept:
+        """Whether an awaited command goes because its enclosing one's limit has passed: that was its own limit, too.
+
+        The loop that cancels and the timer thread race for it; both mean TIMEOUT.
+        """
+        return self.waiter is not None and self.deadline == self.outer_deadline and self.is_late(real_ns() + SLACK_NS)
 
     cdef int finish_woken(self) except -1:
         """The task was cancelled between its wake-up and its next step. Before the wake-up, wake() does it."""
