@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
 from typing_extensions import disjoint_base
@@ -18,3 +18,8 @@ class LimitQueue: ...
 @disjoint_base
 class Limits:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None: ...
+
+@disjoint_base
+class LoopCall:
+    def __init__(self, loop: asyncio.AbstractEventLoop, function: Callable[[], object]) -> None: ...
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any: ...

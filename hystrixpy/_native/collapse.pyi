@@ -4,6 +4,8 @@ from contextvars import Context
 from types import GenericAlias
 from typing import Any, Generic, TypeVar, final
 
+from typing_extensions import disjoint_base
+
 from hystrixpy.properties import CollapserProperties
 
 _A = TypeVar("_A")
@@ -38,6 +40,7 @@ class CollapsedRequest(Generic[_A, _R]):
     @property
     def is_answered(self) -> bool: ...
 
+@disjoint_base
 class Batch:
     @property
     def gatherer(self) -> Gatherer: ...
@@ -56,6 +59,7 @@ class Batch:
     def refuse(self, why: str) -> None: ...
     def end_with(self, error: BaseException) -> None: ...
 
+@disjoint_base
 class Gatherer:
     def __init__(self, spec: Spec, context: Context | None, home: asyncio.AbstractEventLoop | None) -> None: ...
     @property
@@ -69,6 +73,7 @@ class Gatherer:
     def new_batch(self, face: Any) -> Batch: ...
     def close(self) -> None: ...
 
+@disjoint_base
 class Spec:
     def __init__(self, key: str, is_global: bool, code: CollapserProperties | None) -> None: ...
     @property
@@ -93,6 +98,7 @@ class Spec:
         blocked: asyncio.AbstractEventLoop | None = None,
     ) -> Any: ...
 
+@disjoint_base
 class FunctionPlace:
     def __init__(self, spec: Spec, face: Any) -> None: ...
     @property
@@ -100,12 +106,13 @@ class FunctionPlace:
     @property
     def face(self) -> Any: ...
 
+@disjoint_base
 class AsyncFunctionBase:
     _own: FunctionPlace | None
     _remember: Callable[[Any], str | None] | None
     def one(self, argument: Any) -> asyncio.Future[Any]: ...
 
+@disjoint_base
 class CollapserBase:
-    def __init__(self, *args: object, **kwargs: object) -> None: ...
     @property
     def argument(self) -> Any: ...
