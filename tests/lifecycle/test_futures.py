@@ -1,4 +1,4 @@
-"""CommandFuture is a concurrent.futures.Future in every respect that people use, and can be cancelled while run runs."""
+"""CommandFuture is a concurrent.futures.Future in all that people use, and can be cancelled while run runs."""
 
 from __future__ import annotations
 
