@@ -7,6 +7,7 @@ testing, cli.
 """
 
 import hystrixpy.telemetry  # noqa: F401 - connects itself to the registry
+import hystrixpy.testing  # noqa: F401 - "with hystrixpy.testing.ManualClock()" needs no import of its own
 from hystrixpy._native.drive import CommandFuture
 from hystrixpy._native.execution import Execution, current_command, deadline, is_abandoned
 from hystrixpy._native.histogram import LatencyHistogram, LatencySnapshot
