@@ -6,7 +6,7 @@ The floors, lowest first; a module imports from lower floors only (tests/test_fl
 testing, cli.
 """
 
-import hystrixpy.telemetry  # noqa: F401 - connects itself to the registry
+import hystrixpy.telemetry  # connects itself to the registry
 import hystrixpy.testing  # noqa: F401 - "with hystrixpy.testing.ManualClock()" needs no import of its own
 from hystrixpy._native.drive import CommandFuture
 from hystrixpy._native.execution import Execution, current_command, deadline, is_abandoned
