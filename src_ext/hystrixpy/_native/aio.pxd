@@ -16,6 +16,7 @@ cdef class AioCommand(CommandLife):
     cdef bint own_task               # runs in a task of its own, because others may share the outcome
     cdef bint unwinding              # our limit cancelled the task, and run has not ended yet
     cdef int watch(self) except -1
+    cdef Limits first_limits(self)
     cdef void unwatch(self) noexcept
     cdef object fire(self)
     cdef bint cancelled_outside(self) except -1
@@ -35,6 +36,8 @@ cdef class LimitQueue:
 cdef class Limits:
     """All time limits of one loop: a queue per limit length, one armed timer."""
     cdef object loop
+    cdef object here_runs            # the loop, as long as it runs in the thread that made us
+    cdef object __weakref__
     cdef object timer
     cdef dict queues
     cdef LimitQueue latest

@@ -23,6 +23,7 @@ from hystrixpy._native.execution cimport (
 from asyncio import CancelledError, create_task, current_task, get_running_loop, wait
 from inspect import isawaitable
 from threading import local
+from weakref import WeakValueDictionary
 
 from hystrixpy._native.sharing import wait_on_loop
 
@@ -35,6 +36,8 @@ cdef extern from "Python.h":
 cdef str RUN = "run"
 cdef str FALLBACK = "fallback"
 cdef int64_t SLACK_NS = 100_000       # the loop's clock is a float: what is due within 0.1 ms is due
+cdef object every = WeakValueDictionary()   # id of a loop -> its latest limits, which keep the loop
+cdef object NO_LOOP = object()
 cdef object here = local()            # .limits: those of the loop that ran last in this thread
 
 
@@ -192,17 +195,29 @@ cdef class AioCommand(CommandLife):
 
     cdef int watch(self) except -1:
         cdef int64_t own = self.settings.timeout_ns if self.deadline != self.outer_deadline else 0
+        cdef Limits limits = getattr(here, "limits", None)
+        self.task = None if limits is None else current_task(limits.here_runs)
+        if self.task is None:
+            limits = self.first_limits()
+        self.cancelling_before = self.task.cancelling()
+        if isinstance(self.parent, AioCommand) and (<AioCommand>self.parent).task is self.task:
+            (<AioCommand>self.parent).inner = self
+        limits.add(self, own)
+        return 0
+
+    cdef Limits first_limits(self):
+        """The task that drives us, and the limits of its loop, which is not the one that this thread ran before.
+
+        Asking for the running loop costs a system call on 3.11, so watch() asks for the task of the loop that it
+        knows. While a loop runs, its thread is the only one that has a task of it.
+        """
         self.task = current_task()
         if self.task is None:
             raise RuntimeError(
                 f"command {self.circuit.key!r} has a timeout, which needs an asyncio task to cancel: "
                 f"await it from a task (asyncio.run, create_task), or set timeout=None"
             )
-        self.cancelling_before = self.task.cancelling()
-        if isinstance(self.parent, AioCommand) and (<AioCommand>self.parent).task is self.task:
-            (<AioCommand>self.parent).inner = self
-        limits_here(get_running_loop()).add(self, own)
-        return 0
+        return limits_of(self.task.get_loop())
 
     cdef void unwatch(self) noexcept:
         if self.queue_in is not None:
@@ -302,11 +317,13 @@ cdef class LimitQueue:
         Py_DECREF(command)
 
 
-cdef Limits limits_here(object loop):
-    """The limits of this thread's running loop."""
-    cdef Limits limits = getattr(here, "limits", None)
-    if limits is None or limits.loop is not loop:
-        limits = here.limits = Limits(loop)
+cdef Limits limits_of(object loop):
+    """New limits for a loop, as those of this thread. A loop that moves to another thread gets new ones there."""
+    cdef Limits limits = Limits(loop)
+    cdef Limits elsewhere = every.get(id(loop))
+    if elsewhere is not None:
+        elsewhere.here_runs = NO_LOOP   # the other thread must not take what runs here now for its own
+    every[id(loop)] = here.limits = limits
     return limits
 
 
@@ -314,7 +331,8 @@ cdef class Limits:
     """The time limits of one event loop."""
 
     def __init__(self, loop):
-        self.loop, self.queues, self.latest_length = loop, {}, -1
+        self.loop = self.here_runs = loop
+        self.queues, self.latest_length = {}, -1
 
     cdef LimitQueue queue_for(self, int64_t length):
         """The queue of one length of limit, 0 for what an enclosing command shortened."""
