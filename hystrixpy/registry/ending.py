@@ -15,9 +15,11 @@ from hystrixpy.registry.held import Retired, RetiredPool, State
 from hystrixpy.registry.lookup import thread_pools
 
 if TYPE_CHECKING:
+    import weakref
     from collections.abc import Iterable
 
     from hystrixpy._native.circuit import Circuit
+    from hystrixpy._native.execution import Binding
     from hystrixpy._native.threadpool import ThreadPool
 
 __all__ = ["after_fork_in_child", "reset", "shutdown"]
@@ -36,6 +38,7 @@ def reset(timeout: float | None = None) -> None:
         for pool in old.pools.values():
             _retire_pool(pool)
         execution.new_epoch()
+        _forget(held.declared.values())
     for callback in (*callbacks.shutdown_callbacks, *callbacks.reset_callbacks):
         callback()
     properties.reset_sources()
@@ -64,6 +67,14 @@ def _stop(pools: Iterable[ThreadPool], *, wait: bool, timeout: float | None) -> 
     stop_fallbacks(wait=wait, timeout=left())
     if wait:
         timer.stop_if_idle(timeout=left())
+
+
+def _forget(declared: Iterable[weakref.ref[Binding]]) -> None:
+    """Under the lock, which every binding needs to find its new circuit."""
+    for reference in declared:
+        binding = reference()
+        if binding is not None:
+            binding.forget()
 
 
 def _retire(each: Circuit) -> None:

@@ -25,9 +25,6 @@ class Kind(TypedDict, total=False):
     fixed: dict[str, Any]
 
 
-# An async command never leaves its loop; its permits are what the loop can have in flight (DESIGN section 9).
-
-
 # An async command never leaves its loop; its permits are what the loop can have in flight.
 ASYNC: Final[Kind] = {"builtin_overrides": {"max_concurrent": 100}, "fixed": {"isolation": "semaphore"}}
 SYNC: Final[Kind] = {}

@@ -143,6 +143,18 @@ cdef class Binding:
         hx_istore(&self.epoch, asked)
         return circuit
 
+    def forget(self):
+        """Let go of a circuit that was torn down, and of the bindings of single instances, dynamic keys above all.
+
+        To be called where no binding can be bound anew. Without the GIL another thread may be reading; then it stays.
+        """
+        if HX_FREE_THREADED or hx_iload(&self.epoch) == hx_iload(&epoch):
+            return
+        derived, self._derived = self._derived, {}
+        for each in derived.values():
+            each.forget()
+        self.circuit = None
+
     def find_circuit(self):
         """The circuit to use now; PropertyError when the properties of the key are invalid."""
         return self.current()
