@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,13 @@ if TYPE_CHECKING:
 
 __all__ = ["declare", "declare_later", "declared_bindings"]
 
+_numbers = itertools.count()
+
 
 def declare(binding: Binding) -> None:
     """Make a key known before its first execution. The binding lives as long as its class or function."""
     with held.lock:
-        held.declared[binding.key] = weakref.ref(binding)
+        held.declared[next(_numbers)] = binding
 
 
 def declare_later(guarded: Any) -> None:
@@ -35,6 +38,7 @@ def _declare_waiting() -> None:
 
 
 def declared_bindings() -> list[Binding]:
+    """The latest one first: a class that was defined anew counts before the one it replaces."""
     _declare_waiting()
     with held.lock:
-        return [binding for reference in held.declared.values() if (binding := reference()) is not None]
+        return list(held.declared.values())[::-1]

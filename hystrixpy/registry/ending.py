@@ -15,7 +15,6 @@ from hystrixpy.registry.held import Retired, RetiredPool, State
 from hystrixpy.registry.lookup import thread_pools
 
 if TYPE_CHECKING:
-    import weakref
     from collections.abc import Iterable
 
     from hystrixpy._native.circuit import Circuit
@@ -38,7 +37,7 @@ def reset(timeout: float | None = None) -> None:
         for pool in old.pools.values():
             _retire_pool(pool)
         execution.new_epoch()
-        _forget(held.declared.values())
+        _forget(list(held.declared.values()))
     for callback in (*callbacks.shutdown_callbacks, *callbacks.reset_callbacks):
         callback()
     properties.reset_sources()
@@ -69,12 +68,10 @@ def _stop(pools: Iterable[ThreadPool], *, wait: bool, timeout: float | None) -> 
         timer.stop_if_idle(timeout=left())
 
 
-def _forget(declared: Iterable[weakref.ref[Binding]]) -> None:
+def _forget(declared: Iterable[Binding]) -> None:
     """Under the lock, which every binding needs to find its new circuit."""
-    for reference in declared:
-        binding = reference()
-        if binding is not None:
-            binding.forget()
+    for binding in declared:
+        binding.forget()
 
 
 def _retire(each: Circuit) -> None:

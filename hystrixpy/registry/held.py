@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict
 
 from hystrixpy import properties
 
 if TYPE_CHECKING:
-    import weakref
-
     from hystrixpy._native.circuit import Circuit, Settings
     from hystrixpy._native.execution import Binding
     from hystrixpy._native.threadpool import ThreadPool
@@ -76,5 +75,5 @@ lock = threading.RLock()
 state = State()
 retired: dict[tuple[str, str], Retired] = {}
 retired_pools: dict[str, RetiredPool] = {}
-declared: dict[str, weakref.ref[Binding]] = {}
+declared: weakref.WeakValueDictionary[int, Binding] = weakref.WeakValueDictionary()  # in the order of declaration
 undeclared: list[weakref.ref[Any]] = []

@@ -175,3 +175,18 @@ def test_many_keys_of_one_class_are_bound_once_each():
             Fetch(number).execute()
     assert len(hystrixpy.command_keys()) == 50
     assert {hystrixpy.metrics(key).cumulative_count(EventType.SUCCESS) for key in hystrixpy.command_keys()} == {3}
+
+
+def test_a_key_stays_known_while_one_of_its_classes_lives():
+    """The second class of the key goes, the first one is still there."""
+    import gc
+
+    def define():
+        return type("Twice", (Command,), {"run": lambda self: 1, "properties": SEMAPHORE})
+
+    first = define()
+    define()
+    gc.collect()
+    hystrixpy.circuit_breaker("Twice").force_open()
+    with pytest.raises(hystrixpy.CircuitOpenError):
+        first().execute()
