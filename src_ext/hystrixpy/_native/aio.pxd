@@ -1,6 +1,6 @@
 """The asyncio driver, and the time limits of one event loop."""
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t
 
 from hystrixpy._native.execution cimport CommandLife
 
@@ -12,9 +12,9 @@ cdef class AioCommand(CommandLife):
     cdef LimitQueue queue_in         # the queue we are linked into, else None
     cdef void *earlier               # links of that queue, which holds a reference to us
     cdef void *later
-    cdef int64_t cancelling_before   # outside cancellations of the task that were there when we began
-    cdef bint own_task               # runs in a task of its own, because others may share the outcome
-    cdef bint unwinding              # our limit cancelled the task, and run has not ended yet
+    cdef int32_t cancelling_before   # outside cancellations of the task that were there when we began
+    cdef uint8_t own_task               # runs in a task of its own, because others may share the outcome
+    cdef uint8_t unwinding              # our limit cancelled the task, and run has not ended yet
     cdef int watch(self) except -1
     cdef Limits first_limits(self)
     cdef void unwatch(self) noexcept

@@ -64,7 +64,7 @@ cdef class AioCommand(CommandLife):
         return PyObject_CallMethodNoArgs(<PyObject *>self, <PyObject *>FALLBACK)
 
     def __await__(self):
-        return self._hx_drive().__await__()
+        return drive(self).__await__()
 
     def execute(self):
         """A coroutine that runs the command; the same as awaiting the command itself."""
@@ -255,6 +255,9 @@ cdef class AioCommand(CommandLife):
         if self.claim(BY_LIMIT):
             self.unwinding = True
             self.task.cancel()
+
+
+cdef object drive = AioCommand._hx_drive      # looked up once, not for every command
 
 
 cdef class LoopCall:

@@ -29,6 +29,14 @@ static inline int hx_icas(int64_t *p, int64_t *expected, int64_t desired) {
 }
 static inline int64_t hx_iswap(int64_t *p, int64_t v) { return __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL); }
 
+/* The same for flags of a byte. */
+static inline uint8_t hx_bload(const uint8_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+static inline void hx_bstore(uint8_t *p, uint8_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
+static inline uint8_t hx_bswap(uint8_t *p, uint8_t v) { return __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL); }
+static inline int hx_bcas(uint8_t *p, uint8_t *expected, uint8_t desired) {
+    return __atomic_compare_exchange_n(p, expected, desired, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
 static inline void *hx_pload(void *const *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
 static inline void hx_pstore(void **p, void *v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
 static inline void *hx_pswap(void **p, void *v) { return __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL); }

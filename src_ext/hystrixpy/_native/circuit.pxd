@@ -107,3 +107,4 @@ cdef class KeyedBreaker(CircuitBreaker):
     cdef Circuit circuit
 
 cdef int64_t armed_bits() noexcept nogil
+cdef const int64_t *armed_word() noexcept nogil    # where the bits are, for who looks at each call

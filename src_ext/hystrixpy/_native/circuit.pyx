@@ -31,6 +31,10 @@ cdef int64_t armed_bits() noexcept nogil:
     return hx_iload(&armed)
 
 
+cdef const int64_t *armed_word() noexcept nogil:
+    return &armed
+
+
 def set_armed(int64_t bit, bint on):
     """Switch one ARMED_* bit for the whole process."""
     arm(bit, on)

@@ -1,7 +1,7 @@
 """How a synchronous command is performed: in the calling thread, or handed to a pool and waited for."""
 
 from cpython.object cimport PyObject
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint8_t
 
 from hystrixpy._native.execution cimport CommandLife
 from hystrixpy._native.pool cimport Pool, Work
@@ -14,12 +14,13 @@ cdef class SyncCommand(CommandLife):
     cdef object waiter           # the loop's future that the driver sleeps on
     cdef CacheEntry joined       # the entry whose outcome a queued hit waits for
     cdef list above              # entries that wait with it, see sharing.enter_wait
-    cdef int64_t detached        # 1: its caller went away and it runs on for others; nobody is woken on the loop
-    cdef int64_t cancel_told
-    cdef bint recovering         # await: the fallback is under way
-    cdef bint answered           # the worker decided the outcome: publish() delivers it
-    cdef bint on_timer           # the timer decided it, and delivers
+    cdef uint8_t detached        # 1: its caller went away and it runs on for others; nobody is woken on the loop
+    cdef uint8_t cancel_told
+    cdef uint8_t recovering         # await: the fallback is under way
+    cdef uint8_t answered           # the worker decided the outcome: publish() delivers it
+    cdef uint8_t on_timer           # the timer decided it, and delivers
 
+    cdef object executed(self)                    # execute(), for callers in C
     cdef object run_here(self)
     cdef object execute_shared(self)
     cdef bint queue_shared(self) except -1        # True: run; False: it shares what somebody else runs

@@ -7,9 +7,9 @@ that finished run, the waiter or timer whose limit passed, or the canceller. The
 
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint8_t
 
-from hystrixpy._native.atomics cimport hx_iadd, hx_icas, hx_iload, hx_istore, hx_iswap, hx_pause
+from hystrixpy._native.atomics cimport hx_bcas, hx_bload, hx_bstore, hx_bswap, hx_iadd, hx_iload, hx_pause
 from hystrixpy._native.circuit cimport EV_FALLBACK_SUCCESS, EV_POOL_REJECTED, EV_SUCCESS, SEMAPHORE
 from hystrixpy._native.clock cimport real_ns
 from hystrixpy._native.execution cimport (
@@ -82,6 +82,9 @@ cdef class SyncCommand(CommandLife):
         Raises what ``run`` raised when no fallback helped, ``CommandTimeoutError``, a
         ``CommandRejectedError``, what the fallback raised, or ``CommandStateError`` on a second call.
         """
+        return self.executed()
+
+    cdef object executed(self):
         self.begin()
         if may_share(self):
             return self.execute_shared()
@@ -267,9 +270,9 @@ cdef class SyncCommand(CommandLife):
 
     cdef void mark_left(self) noexcept:
         # The worker may be past run already; whoever comes second takes the count back.
-        cdef int64_t unmarked = 0
+        cdef uint8_t unmarked = 0
         hx_iadd(&self.circuit.n.abandoned, 1)
-        if not hx_icas(&self.left_behind, &unmarked, 1):
+        if not hx_bcas(&self.left_behind, &unmarked, 1):
             hx_iadd(&self.circuit.n.abandoned, -1)
         elif abandoned_sink is not None:
             abandoned_sink(self.circuit.key, self.circuit.thread_pool)
@@ -308,7 +311,7 @@ cdef class SyncCommand(CommandLife):
         if hx_iload(&self.claimed) == NOBODY:
             self.run_on_worker()
             self.thread_done()
-        if hx_iswap(&self.left_behind, 2) == 1:
+        if hx_bswap(&self.left_behind, 2) == 1:
             hx_iadd(&self.circuit.n.abandoned, -1)
 
     cdef void run_on_worker(self) noexcept:
@@ -321,7 +324,7 @@ cdef class SyncCommand(CommandLife):
         PyContext_Enter(context)
         place = enter_context(self, self.deadline, False)
         push_frame(&self.run_frame, self, self.deadline)
-        hx_istore(&self.interrupting, INTERRUPTIBLE)
+        hx_bstore(&self.interrupting, INTERRUPTIBLE)
         value = self.guarded_run()
         error = taken_error() if value == NULL else None
         self.end_interrupts()
@@ -346,15 +349,15 @@ cdef class SyncCommand(CommandLife):
 
     cdef void interrupt(self) noexcept:
         """Raise CommandInterrupted inside run, and only there: the handshake keeps it from hitting later work."""
-        cdef int64_t state = INTERRUPTIBLE
-        if hx_icas(&self.interrupting, &state, INTERRUPT_SETTING):
+        cdef uint8_t state = INTERRUPTIBLE
+        if hx_bcas(&self.interrupting, &state, INTERRUPT_SETTING):
             self.interrupted = True
             PyThreadState_SetAsyncExc(self.thread_id, <PyObject *>CommandInterrupted)
-            hx_istore(&self.interrupting, INTERRUPTIBLE)
+            hx_bstore(&self.interrupting, INTERRUPTIBLE)
 
     cdef void end_interrupts(self) noexcept:
-        cdef int64_t state = INTERRUPTIBLE
-        while not hx_icas(&self.interrupting, &state, NOT_RUNNING):
+        cdef uint8_t state = INTERRUPTIBLE
+        while not hx_bcas(&self.interrupting, &state, NOT_RUNNING):
             state = INTERRUPTIBLE               # an interrupter is at work: a few instructions
             with nogil:
                 hx_pause()
@@ -470,7 +473,7 @@ cdef class SyncCommand(CommandLife):
 
     cdef void deliver(self) noexcept:
         """The attempt is settled: hand its value over, or see to the fallback. Nobody waits in execute()."""
-        if self.loop is not None and not hx_iload(&self.detached):
+        if self.loop is not None and not hx_bload(&self.detached):
             self.wake_loop()
         elif self.cause == EV_SUCCESS:
             self.resolve()
@@ -507,7 +510,7 @@ cdef class SyncCommand(CommandLife):
             self.fallback_over()
 
     cdef void fallback_over(self) noexcept:
-        if self.loop is not None and not hx_iload(&self.detached):
+        if self.loop is not None and not hx_bload(&self.detached):
             self.wake_loop()
         else:
             self.resolve()
@@ -522,7 +525,7 @@ cdef class SyncCommand(CommandLife):
                 self.future = None
         elif self.entry is None or not self.leave_to_others(False):
             self._hx_stop()
-        return hx_iswap(&self.cancel_told, 1) == 0
+        return hx_bswap(&self.cancel_told, 1) == 0
 
     def _hx_stop(self):
         """Nobody wants the outcome any more."""
@@ -541,7 +544,7 @@ cdef class SyncCommand(CommandLife):
             return False
         owner_gave_up(self)
         self.entry.home = None
-        hx_istore(&self.detached, 1)
+        hx_bstore(&self.detached, 1)
         if self.waiter is not None and self.waiter.done() and not self.waiter.cancelled():
             # The worker's word came before the cancellation: there will be no other.
             if recovering:
@@ -630,7 +633,7 @@ def wake(SyncCommand command not None, waiter):
     """On the loop: continue the driver; if it was cancelled meanwhile, finish in its place."""
     if not waiter.done():
         waiter.set_result(None)
-    elif not hx_iload(&command.detached):
+    elif not hx_bload(&command.detached):
         command.finish()
     elif command.recovering:
         command.resolve()

@@ -12,11 +12,11 @@
 #endif
 
 /* Set a flag that was 0; what it was before. With the GIL nobody can come in between. */
-static inline int64_t hx_once(int64_t *flag) {
+static inline uint8_t hx_once(uint8_t *flag) {
 #ifdef Py_GIL_DISABLED
     return __atomic_exchange_n(flag, 1, __ATOMIC_ACQ_REL);
 #else
-    int64_t before = *flag;
+    uint8_t before = *flag;
     *flag = 1;
     return before;
 #endif

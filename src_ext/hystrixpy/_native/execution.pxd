@@ -1,7 +1,7 @@
 """The life of a command, written once as steps; the drivers (inline, threaded, asyncio) only call and wait."""
 
 from cpython.object cimport PyObject
-from libc.stdint cimport int32_t, int64_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
 from hystrixpy._native.circuit cimport Circuit, Settings
 from hystrixpy._native.pool cimport Pool, Work
@@ -71,11 +71,7 @@ cdef class CommandLife(Work):
     cdef CacheEntry entry              # what others share of our outcome; None: not cached, or a hit
     cdef object watcher                # hooks, span, recorder of this execution; None: nobody (hystrixpy.hooks.watch)
     cdef object final                  # what the watcher made of the exception that the caller gets
-    cdef int64_t watch_over            # 1 once the watcher was told the outcome
-    cdef int64_t used
     cdef int64_t claimed
-    cdef int64_t left_behind
-    cdef int64_t interrupting
     cdef int64_t admission
     cdef int64_t started_at            # now_ns() clock
     cdef int64_t real_start            # real_ns() clock
@@ -89,17 +85,22 @@ cdef class CommandLife(Work):
     cdef int32_t forks                 # fork generation in which the permit was taken
     cdef int32_t cause                 # event that ended the attempt: what the fallback answers to
     cdef unsigned long thread_id
-    cdef bint holds_permit
-    cdef bint counted_other
-    cdef bint in_thread
-    cdef bint interrupted
-    cdef bint ran                      # run was called
-    cdef bint begun_in_fallback        # of the parent
-    cdef bint in_task                  # inside run or fallback of a task right now
     cdef Frame run_frame               # two: an abandoned run may go on while the fallback runs elsewhere
     cdef Frame fallback_frame
-    cdef bint finished
-    cdef bint gave_up                  # its caller went away, but it runs on for those who share its outcome
+    # Flags are bytes: with them as ints the object would be too big for the allocator of small ones (512 bytes).
+    cdef uint8_t used                  # executed
+    cdef uint8_t watch_over            # 1 once the watcher was told the outcome
+    cdef uint8_t left_behind           # 1: counted as abandoned, 2: run is over
+    cdef uint8_t interrupting          # NOT_RUNNING ...
+    cdef uint8_t holds_permit
+    cdef uint8_t counted_other
+    cdef uint8_t in_thread
+    cdef uint8_t interrupted
+    cdef uint8_t ran                   # run was called
+    cdef uint8_t begun_in_fallback     # of the parent
+    cdef uint8_t in_task               # inside run or fallback of a task right now
+    cdef uint8_t finished
+    cdef uint8_t gave_up               # its caller went away, but it runs on for those who share its outcome
 
     # What differs by kind: both return a new reference, or NULL with the error indicator set.
     cdef PyObject *call_run(self) noexcept
@@ -142,6 +143,7 @@ cdef class CommandLife(Work):
     cdef bint claim(self, int64_t who) noexcept
     cdef void give_permit(self) noexcept
     cdef int find_circuit(self) except -1
+    cdef int find_parent(self) except -1
     cdef int set_deadline(self, int64_t real) except -1
     cdef bint cause_was_refusal(self) noexcept
     cdef void give_fallback_permit(self) noexcept

@@ -6,9 +6,9 @@ Nothing here waits or calls user code except through call_run and call_fallback;
 from cpython.exc cimport PyErr_Clear
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
-from libc.stdint cimport int32_t, int64_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
-from hystrixpy._native.atomics cimport hx_iadd, hx_icas, hx_iload, hx_istore, hx_iswap
+from hystrixpy._native.atomics cimport hx_bload, hx_bstore, hx_bswap, hx_iadd, hx_icas, hx_iload, hx_istore
 from hystrixpy._native.breaker cimport (
     ENDED_ERROR, ENDED_NEUTRAL, ENDED_OK, NOTHING, REFUSED, Change, breaker_admit, breaker_settle,
 )
@@ -16,7 +16,7 @@ from hystrixpy._native.circuit cimport (
     ARMED_CONTEXTS, ARMED_HOOKS, ARMED_LISTENERS, ARMED_RECORD, EV_BAD_REQUEST, EV_CANCELLED, EV_COLLAPSED, EV_FAILURE,
     EV_FALLBACK_DISABLED, EV_FALLBACK_FAILURE, EV_FALLBACK_MISSING, EV_FALLBACK_REJECTION, EV_FALLBACK_SUCCESS, EV_FROM_CACHE,
     EV_POOL_REJECTED, EV_SEMAPHORE_REJECTED, EV_SHORT_CIRCUITED, EV_SUCCESS, EV_TIMEOUT, SEMAPHORE, Circuit,
-    Numbers, Settings, armed_bits,
+    Numbers, Settings, armed_word,
 )
 from hystrixpy._native.clock cimport now_of, real_ns
 from hystrixpy._native.refusal cimport refusal_error, refusal_facts
@@ -34,7 +34,7 @@ from hystrixpy.events import EventType
 
 cdef extern from "execution.h":
     bint HX_FREE_THREADED
-    int64_t hx_once(int64_t *flag) noexcept
+    uint8_t hx_once(uint8_t *flag) noexcept
     void hx_prepare_class(object cls) noexcept
     void *hx_get_top() noexcept
     void hx_set_top(void *frame) noexcept
@@ -59,6 +59,7 @@ cdef tuple FATAL = (MemoryError, RecursionError)
 cdef tuple EVENT_TYPES = tuple(EventType)
 cdef uint32_t REJECTED_EVENTS = (1 << EV_SEMAPHORE_REJECTED) | (1 << EV_POOL_REJECTED)
 
+cdef const int64_t *ARMED = armed_word()
 cdef int64_t epoch = 1                  # goes up with every reset(): bindings then ask for a new circuit
 cdef int32_t forks = 0                  # goes up in every forked child: permits taken before are not ours
 cdef bint contexts_used = False         # a command has entered a context: from then on look there too
@@ -181,7 +182,7 @@ cdef class Binding:
 
 
 cdef int tell_of_hit(CommandLife command) except -1:
-    if (armed_bits() & ARMED_HOOKS or has_tracer()) and hit_sink is not None:
+    if (hx_iload(ARMED) & ARMED_HOOKS or has_tracer()) and hit_sink is not None:
         hit_sink(command)
     return 0
 
@@ -368,17 +369,23 @@ cdef class CommandLife(Work):
         self.real_start = real
         self.started_at = now_of(real)
         if contexts_used or hx_get_top() != NULL:
-            self.parent = innermost(&self.outer_deadline, &self.begun_in_fallback)
+            self.find_parent()
         self.set_deadline(real)
-        if armed_bits() & ARMED_CONTEXTS and self.settings.log_enabled:
+        if hx_iload(ARMED) & ARMED_CONTEXTS and self.settings.log_enabled:
             log_command(self)
+        return 0
+
+    cdef int find_parent(self) except -1:
+        cdef bint in_fallback
+        self.parent = innermost(&self.outer_deadline, &in_fallback)
+        self.begun_in_fallback = in_fallback
         return 0
 
     cdef int find_circuit(self) except -1:
         try:
             self.circuit = self.binding._rebind()
         except BaseException:
-            hx_istore(&self.used, 0)     # invalid properties: nothing has happened to this command yet
+            hx_bstore(&self.used, 0)     # invalid properties: nothing has happened to this command yet
             raise
 
     cdef int set_deadline(self, int64_t real) except -1:
@@ -393,7 +400,7 @@ cdef class CommandLife(Work):
 
     cdef bint admit(self) except -1:
         cdef Change change
-        if armed_bits() & ARMED_WATCH or has_tracer():
+        if hx_iload(ARMED) & ARMED_WATCH or has_tracer():
             self.start_watched()
         self.admission = breaker_admit(&self.circuit.n.breaker, &self.settings.rules, self.started_at, &change)
         if change.happened != NOTHING:
@@ -519,7 +526,7 @@ cdef class CommandLife(Work):
                 self.latency if self.settings.percentile_enabled and event != EV_CANCELLED else -1, self.finished,
                 &change,
             )
-            if armed_bits() & ARMED_LISTENERS or self.watcher is not None:
+            if hx_iload(ARMED) & ARMED_LISTENERS or self.watcher is not None:
                 self.tell(event)
         self.give_permit()
         if change.happened != NOTHING:
@@ -528,11 +535,11 @@ cdef class CommandLife(Work):
     cdef void note(self, int event, int64_t now) noexcept:
         self.events |= <uint32_t>1 << event
         self.circuit.count(event, now)
-        if armed_bits() & ARMED_LISTENERS or self.watcher is not None:
+        if hx_iload(ARMED) & ARMED_LISTENERS or self.watcher is not None:
             self.tell(event)
 
     cdef void tell(self, int event) noexcept:
-        if armed_bits() & ARMED_LISTENERS and event_sink is not None:
+        if hx_iload(ARMED) & ARMED_LISTENERS and event_sink is not None:
             event_sink(event, self.circuit.key)
         if self.watcher is not None:
             self.watcher.noted(event)
@@ -710,7 +717,7 @@ cdef class CommandLife(Work):
             self.watcher.thread_done(self)
 
     cdef void end_watch(self) noexcept:
-        if hx_iswap(&self.watch_over, 1) != 0:
+        if hx_bswap(&self.watch_over, 1) != 0:
             return
         if self.cause == EV_CANCELLED or self.events >> EV_CANCELLED & 1:
             self.final = self.watcher.failed(self, self.final_error(), True, None)
@@ -919,11 +926,11 @@ def mark_collapsed(CommandLife command not None, str collapser_key not None, int
         command.note_book = {}
     command.note_book["collapser_key"] = collapser_key
     command.number_collapsed = size
-    if hx_iload(&command.used) == 0:      # else it is refused, and counts nowhere
+    if hx_bload(&command.used) == 0:      # else it is refused, and counts nowhere
         circuit = command.binding.current()
         command.events |= <uint32_t>1 << EV_COLLAPSED
         circuit.count_many(EV_COLLAPSED, size, now_of(real_ns()))
-        if armed_bits() & ARMED_LISTENERS and event_sink is not None:
+        if hx_iload(ARMED) & ARMED_LISTENERS and event_sink is not None:
             event_sink(EV_COLLAPSED, circuit.key)
 
 

@@ -218,7 +218,7 @@ cdef class CommandFunction(Guarded):
 cdef object called(object function, object args, PyObject *kwargs):
     """The tp_call of CommandFunction: as __call__, without a dict for keywords that nobody gave. Raises what run does."""
     cdef CommandFunction self = <CommandFunction>function
-    return self.make(<tuple>args, None if kwargs == NULL else dict(<object>kwargs)).execute()
+    return self.make(<tuple>args, None if kwargs == NULL else dict(<object>kwargs)).executed()
 
 
 (<PyTypeObject *>CommandFunction).tp_call = <ternaryfunc>called
