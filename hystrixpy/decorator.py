@@ -179,7 +179,7 @@ def _guard(decorated: Any, options: dict[str, Any]) -> Any:
     made._hx_options, made._hx_defaults = options, {}
     if is_async:
         _mark_coroutine_function(made)
-    registry.declare_later(made)
+    made._hx_number = registry.declare_later(made)
     return made
 
 
@@ -208,7 +208,7 @@ def _declare(guarded: Any) -> Binding:
         has_fallback=options.get("fallback") is not None,
         has_cache_key=options.get("cache_key") is not None,
     )
-    registry.declare(binding)
+    registry.declare(binding, guarded._hx_number)
     return binding
 
 

@@ -75,5 +75,5 @@ lock = threading.RLock()
 state = State()
 retired: dict[tuple[str, str], Retired] = {}
 retired_pools: dict[str, RetiredPool] = {}
-declared: weakref.WeakValueDictionary[int, Binding] = weakref.WeakValueDictionary()  # in the order of declaration
+declared: weakref.WeakValueDictionary[int, Binding] = weakref.WeakValueDictionary()  # by the number of its definition
 undeclared: list[weakref.ref[Any]] = []

@@ -11,7 +11,7 @@ import pytest
 import hystrixpy
 from hystrixpy import Command, CommandProperties, FallbackRejectedError
 
-from .gates import Gate
+from .gates import Gate, eventually
 
 PLACE = contextvars.ContextVar("place", default="nowhere")
 
@@ -92,21 +92,31 @@ class Hanging(Command[str]):
     def run(self):
         raise OSError
 
+    def enter(self):
+        """For who wants to count."""
+
     def fallback(self):
+        self.enter()
         self.gate.wait()
         return threading.current_thread().name
 
 
 def test_ten_threads_serve_all_fallbacks_nobody_waits_for():
     """Over all keys; the eleventh is rejected at once, and execute() does not need them."""
-    gate = Gate()
-    futures = [Hanging(gate, f"key {number % 3}").queue() for number in range(10)]
-    eleventh = Hanging(gate, "key 0").queue()
+    gate, inside = Gate(), []
+
+    class Counted(Hanging):
+        def enter(self):
+            inside.append(1)
+
+    futures = [Counted(gate, f"key {number % 3}").queue() for number in range(10)]
+    eleventh = Counted(gate, "key 0").queue()
     assert isinstance(eleventh.exception(10), FallbackRejectedError)
+    eventually(lambda: len(inside) == 10)  # each on a thread of its own
     gate.open()
     names = {future.result(10) for future in futures}
     assert names == {f"hystrix-fallback-{number}" for number in range(1, 11)}
-    assert Hanging(gate, "key 0").execute() == threading.current_thread().name
+    assert Counted(gate, "key 0").execute() == threading.current_thread().name
 
 
 def test_the_fallback_threads_are_daemons():
