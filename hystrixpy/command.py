@@ -91,7 +91,7 @@ def bind_class(cls: type, base: type, *, is_async: bool) -> None:
     """Tie a command class to its circuit: what it is called, and what it overrides."""
     key = _name(cls, "key") or cls.__name__
     group = _name(cls, "group") or cls.__module__
-    runnable = cls.run is not base.run  # type: ignore[attr-defined]
+    runnable = _overrides(cls, base, "run")
     binding = Binding(
         key=key,
         group=group,
@@ -101,13 +101,19 @@ def bind_class(cls: type, base: type, *, is_async: bool) -> None:
         pool_code=_given(cls, "pool_properties", ThreadPoolProperties),
         is_async=is_async,
         runnable=runnable,
-        has_fallback=cls.fallback is not base.fallback,  # type: ignore[attr-defined]
-        has_cache_key=cls.cache_key is not base.cache_key,  # type: ignore[attr-defined]
+        has_fallback=_overrides(cls, base, "fallback"),
+        has_cache_key=_overrides(cls, base, "cache_key"),
     )
     cls._hx_binding = binding  # type: ignore[attr-defined]
     prepare_class(cls)
     if runnable:
         registry.declare(binding)
+
+
+def _overrides(cls: type, base: type, method: str) -> bool:
+    """Whether a class has its own one; None takes an inherited one back, as ``__hash__ = None`` does."""
+    own = getattr(cls, method)
+    return own is not None and own is not getattr(base, method)
 
 
 def _name(cls: type, attribute: str) -> str | None:

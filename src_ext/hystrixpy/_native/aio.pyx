@@ -224,11 +224,11 @@ cdef class AioCommand(CommandLife):
             self.queue_in.remove(self)
         if isinstance(self.parent, AioCommand) and (<AioCommand>self.parent).inner is self:
             (<AioCommand>self.parent).inner = None
-        self.task, self.unwinding = None, False
+        task, self.task, self.unwinding = self.task, None, False
         followers, self.followers = self.followers, None
-        if followers is not None:
+        if followers is not None and not task.get_loop().is_closed():
             # Not at once: the task is running right now, and a cancellation would hit it after the command.
-            loop = get_running_loop()
+            loop = task.get_loop()
             for follower in followers:
                 loop.call_soon(follower._hx_fire)
 
@@ -358,6 +358,13 @@ cdef class Limits:
         self.armed_for = deadline
         self.timer = self.loop.call_at(self.loop.time() + (deadline - real_ns()) * 1e-9, self._due)
         return 0
+
+    def __del__(self):
+        # The loop is gone, and tasks with it that nobody cancelled: what keeps their commands from being freed?
+        cdef LimitQueue queue
+        for queue in self.queues.values():
+            while queue.first != NULL:
+                queue.remove(<AioCommand>queue.first)
 
     def _due(self):
         """The armed moment has come: fire what is due, arm for the soonest of the rest."""

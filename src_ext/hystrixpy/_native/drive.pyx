@@ -253,10 +253,11 @@ cdef class SyncCommand(CommandLife):
     cdef bint descends_from(self, Pool pool) noexcept:
         """Whether a worker of this pool waits for us: then we must not wait in its queue."""
         cdef CommandLife outer = self.parent
+        cdef bint in_fallback = self.begun_in_fallback    # no worker waits for that, even if an abandoned run goes on
         while outer is not None:
-            if outer.pool is pool and outer.in_thread and outer.run_frame.active:
+            if not in_fallback and outer.pool is pool and outer.in_thread and outer.run_frame.active:
                 return True
-            outer = outer.parent
+            in_fallback, outer = outer.begun_in_fallback, outer.parent
         return False
 
     cdef void leave_run(self, bint interrupt) noexcept:

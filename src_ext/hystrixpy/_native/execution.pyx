@@ -109,7 +109,7 @@ def after_fork_in_child():
     forks += 1
 
 
-def prepare_class(type cls not None):
+def prepare_class(cls not None):
     """Make instances of a command class as cheap as those of a plain class."""
     hx_prepare_class(cls)
 
