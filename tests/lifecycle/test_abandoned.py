@@ -20,7 +20,7 @@ def test_a_run_in_time_is_not_abandoned(target):
     assert target().call(is_abandoned).value is False
 
 
-def test_an_abandoned_run_knows_even_while_the_fallback_runs(target):
+def test_an_abandoned_run_knows_even_while_the_fallback_runs(target, driver):
     """True in the run that was left behind, False in the fallback, whose caller waits."""
     answers, told = {}, Gate()
 
@@ -34,7 +34,7 @@ def test_an_abandoned_run_knows_even_while_the_fallback_runs(target):
         answers["run"] = is_abandoned()
         told.open()
 
-    guarded = target(fallback, timeout=0.02)
+    guarded = target(fallback, timeout=0.3 if driver.is_threaded else 0.02)
     guarded.call(run, overrun=True)
     assert answers["fallback"] is False
     if guarded.driver.isolation == "thread":
@@ -53,7 +53,7 @@ def test_what_an_abandoned_run_calls_is_abandoned_too(targets):
             answers.append(is_abandoned())
 
     class Outer(Command[None]):
-        properties = CommandProperties(timeout=0.02)
+        properties = CommandProperties(timeout=0.3)
 
         def run(self):
             try:

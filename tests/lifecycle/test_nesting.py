@@ -115,7 +115,7 @@ def test_a_fallback_does_not_descend_from_the_worker_left_behind():
 
     class Slow(Nested):
         key = "Slow"
-        properties = CommandProperties(timeout=0.05)
+        properties = CommandProperties(timeout=0.3)
 
         def run(self):
             gate.wait()

@@ -11,6 +11,8 @@ from hystrixpy import CommandInterrupted, CommandTimeoutError, ThreadPoolPropert
 
 from .gates import PATIENCE, Gate, eventually
 
+STARTED = 0.3
+"""Seconds after which a free worker has begun with run, on a busy machine, too. Before that, the work is taken back."""
 QUEUE_OF_ONE = ThreadPoolProperties(core_size=1, max_queue_size=1)
 
 
@@ -28,7 +30,7 @@ def test_the_caller_walks_away_on_time(threaded):
 
 def test_the_slot_stays_taken_until_run_returns(threaded):
     """The next call is rejected, and says whom it waits for; when run is over the slot is free."""
-    guarded = threaded(places=1, timeout=0.3)
+    guarded = threaded(places=1, timeout=STARTED)
     guarded.call(overrun=True)
     assert (guarded.pool.active, guarded.pool.abandoned) == (1, 1)
     assert (guarded.metrics.abandoned, guarded.metrics.concurrency) == (1, 0)
@@ -102,7 +104,7 @@ def test_interrupt_on_timeout_raises_inside_run(threaded):
             ended.open()
             raise
 
-    guarded = threaded(places=1, timeout=0.05, interrupt_on_timeout=True)
+    guarded = threaded(places=1, timeout=STARTED, interrupt_on_timeout=True)
     assert guarded.call(run).events == ("TIMEOUT", "FALLBACK_MISSING")
     ended.wait()
     eventually(lambda: guarded.pool.active == 0)
@@ -114,7 +116,7 @@ def test_interrupt_on_timeout_raises_inside_run(threaded):
 def test_without_it_nothing_is_raised_inside_run(threaded):
     """Off by default: run goes on in peace."""
     ended = Gate()
-    guarded = threaded(timeout=0.02)
+    guarded = threaded(timeout=STARTED)
     guarded.call(ended.open, overrun=True)
     guarded.release()
     ended.wait()
