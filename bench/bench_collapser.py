@@ -13,7 +13,7 @@ by_size = pytest.mark.parametrize("size", SIZES)
 
 
 def function_of(size):
-    @collapse(max_batch_size=size)
+    @collapse(key=f"load {size}", max_batch_size=size)
     async def load(keys):
         return list(keys)
 
@@ -32,6 +32,7 @@ class Load(AsyncCommand[list]):
 
 def class_of(size):
     class ById(Collapser):
+        key = f"ById {size}"       # the first class of a key says how large its batches are
         properties = CollapserProperties(max_batch_size=size)
 
         def create_command(self, requests):

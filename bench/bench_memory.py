@@ -69,6 +69,7 @@ def test_memory_per_key(benchmark):
     program = [sys.executable, __file__]
     ended = benchmark.pedantic(lambda: subprocess.run(program, capture_output=True, text=True, check=True), rounds=1)
     benchmark.extra_info["figures"] = ended.stdout.strip()
+    benchmark.extra_info["bytes_per_key"] = float(ended.stdout.split(" KB")[0].split()[-1]) * 1024
 
 
 if __name__ == "__main__":

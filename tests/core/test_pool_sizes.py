@@ -74,8 +74,7 @@ def test_a_smaller_core_does_not_lose_what_is_queued():
         c.resize(core_size=1, max_queue_size=4)
         for number in range(4):
             c.let_go(number)
-        eventually(lambda: c.pool.size == 1)
-        assert (c.pool.active, c.pool.queue_size) == (1, 3)
+        eventually(lambda: (c.pool.size, c.pool.active, c.pool.queue_size) == (1, 1, 3))
         for number in range(4, 8):
             c.let_go(number)
         assert c.begun[4:] == [4, 5, 6, 7]

@@ -22,7 +22,7 @@ class Recorded:
     def __init__(self, form: str, scope: str = "request", **properties: Any) -> None:
         self.form, self.batches = form, []
         self.answer: Any = lambda arguments: {each: f"<{each}>" for each in arguments if each != "missing"}
-        self.properties = CollapserProperties(**{"delay": 0.02, **properties})
+        self.properties = CollapserProperties(**{"delay": 0.1, **properties})
         self.key = f"{form} {scope}"
         make = _function_form if "function" in form else _class_form
         self.collapser = make(self, scope)

@@ -8,6 +8,10 @@ from hystrixpy._native.pool cimport Pool, Work
 from hystrixpy._native.scope cimport CacheEntry
 
 
+ctypedef PyObject *(*Raw)(SyncCommand command) noexcept
+cdef PyObject *execute_command(SyncCommand command) except? NULL   # execute(), for callers in C; call it as Raw
+
+
 cdef class SyncCommand(CommandLife):
     cdef object future           # CommandFuture of queue(), until it is resolved
     cdef object loop             # of await, with
@@ -20,7 +24,6 @@ cdef class SyncCommand(CommandLife):
     cdef uint8_t answered           # the worker decided the outcome: publish() delivers it
     cdef uint8_t on_timer           # the timer decided it, and delivers
 
-    cdef object executed(self)                    # execute(), for callers in C
     cdef object run_here(self)
     cdef object execute_shared(self)
     cdef bint queue_shared(self) except -1        # True: run; False: it shares what somebody else runs
@@ -28,9 +31,13 @@ cdef class SyncCommand(CommandLife):
     cdef int share_queued(self, CacheEntry entry) except -1
     cdef bint leave_to_others(self, bint recovering) except -1
     cdef object run_inline(self)
+    cdef PyObject *attempt(self) except? NULL     # a new reference, or NULL: recover() is due
+    cdef int settle_inline(self) except -1
+    cdef int settle_error(self, object error) except -1
     cdef bint attempt_inline(self) except -1      # True: self.result holds the value
     cdef object watched_value(self, object value)
-    cdef object recover_from(self, object error)
+    cdef PyObject *recovered(self) noexcept
+    cdef PyObject *fallback_answer(self, PyObject *value) except NULL
     cdef object run_on_pool(self)
     cdef bint is_attended(self) noexcept
     cdef int find_pool(self) except -1

@@ -6,7 +6,7 @@ that finished run, the waiter or timer whose limit passed, or the canceller. The
 """
 
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_DECREF
+from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport int64_t, uint8_t
 
 from hystrixpy._native.atomics cimport hx_bcas, hx_bload, hx_bstore, hx_bswap, hx_iadd, hx_iload, hx_pause
@@ -32,6 +32,8 @@ from hystrixpy.errors import CommandInterrupted, ThreadPoolRejectedError
 
 cdef extern from "execution.h":
     PyObject *hx_take_error() noexcept
+    void hx_give_error(object error) noexcept
+    object hx_pass(PyObject *value)
 
 cdef extern from "Python.h":
     PyObject *PyObject_CallMethodNoArgs(PyObject *self, PyObject *name) noexcept
@@ -58,11 +60,32 @@ def install(*, pool_for=None, on_abandoned=None):
         abandoned_sink = on_abandoned
 
 
+cdef PyObject *given(object value) noexcept:
+    """A reference for a caller in C."""
+    Py_INCREF(value)
+    return <PyObject *>value
+
+
 cdef object owned(PyObject *value):
     """Take over the reference that call_run or call_fallback gave."""
     cdef object result = <object>value
     Py_DECREF(result)
     return result
+
+
+# Functions that give PyObject * return a new reference, or NULL with the error indicator set. Callers pass it on by
+# hand (as Raw): an exception that goes up through Cython gets a traceback entry at each step, and making those costs
+# more than all else about a refused call.
+
+cdef PyObject *execute_command(SyncCommand self) except? NULL:
+    cdef PyObject *value
+    self.begin()
+    if may_share(self):
+        return given(self.execute_shared())
+    if self.settings.isolation != SEMAPHORE:
+        return given(self.run_on_pool())
+    value = self.attempt()
+    return value if value != NULL else self.recovered()
 
 
 cdef class SyncCommand(CommandLife):
@@ -82,15 +105,7 @@ cdef class SyncCommand(CommandLife):
         Raises what ``run`` raised when no fallback helped, ``CommandTimeoutError``, a
         ``CommandRejectedError``, what the fallback raised, or ``CommandStateError`` on a second call.
         """
-        return self.executed()
-
-    cdef object executed(self):
-        self.begin()
-        if may_share(self):
-            return self.execute_shared()
-        if self.settings.isolation == SEMAPHORE:
-            return self.run_inline()
-        return self.run_on_pool()
+        return hx_pass((<Raw>execute_command)(self))
 
     cdef object run_here(self):
         return self.run_inline() if self.settings.isolation == SEMAPHORE else self.run_on_pool()
@@ -112,46 +127,63 @@ cdef class SyncCommand(CommandLife):
         return value
 
     cdef object run_inline(self):
+        cdef PyObject *value = self.attempt()
+        return hx_pass(value if value != NULL else self.recovered())
+
+    cdef PyObject *attempt(self) except? NULL:
+        """The value of run in this thread, or NULL without an error: no success, and recovery is due."""
         cdef PyObject *value
         if not self.admit() or not self.take_permit() or self.out_of_time():
-            return self.recover()
+            return NULL
         self.ran = True
         push_frame(&self.run_frame, self, self.deadline)
         value = self.guarded_run()
         if value == NULL:
-            return self.recover_from(taken_error())
+            self.settle_error(taken_error())
+        elif self.settle_inline() == EV_SUCCESS:
+            return value if self.watcher is None else given(self.watched_value(owned(value)))
+        else:
+            Py_DECREF(<object>value)
+        return NULL
+
+    cdef int settle_inline(self) except -1:
         pop_frame(&self.run_frame)
-        if self.settle_value() == EV_SUCCESS:
-            return owned(value) if self.watcher is None else self.watched_value(owned(value))
-        Py_DECREF(<object>value)
-        return self.recover()
+        return self.settle_value()
+
+    cdef int settle_error(self, object error) except -1:
+        pop_frame(&self.run_frame)
+        return self.settle_raised(error)
 
     cdef object watched_value(self, object value):
         value = self.emitted(value)
         self.end_watch()
         return value
 
-    cdef object recover_from(self, object error):
-        pop_frame(&self.run_frame)
-        self.settle_raised(error)
-        return self.recover()
-
     cdef object recover(self):
+        return hx_pass(self.recovered())
+
+    cdef PyObject *recovered(self) noexcept:
         cdef PyObject *value
-        cdef object error
-        if self.fallback_due():
-            push_frame(&self.fallback_frame, self, self.outer_deadline)
-            value = self.guarded_fallback()
-            error = taken_error() if value == NULL else None
-            pop_frame(&self.fallback_frame)
-            if value != NULL:
-                self.fallback_returned()
-                result = self.fallback_emitted(owned(value))
-                self.finish()
-                return result
-            self.fallback_raised(error)
+        try:
+            if self.fallback_due():
+                push_frame(&self.fallback_frame, self, self.outer_deadline)
+                value = self.guarded_fallback()
+                failure = taken_error() if value == NULL else None
+                pop_frame(&self.fallback_frame)
+                if value != NULL:
+                    return self.fallback_answer(value)
+                self.fallback_raised(failure)
+            self.finish()
+            hx_give_error(self.final_error())
+        except BaseException as error:
+            hx_give_error(error)
+        return NULL
+
+    cdef PyObject *fallback_answer(self, PyObject *value) except NULL:
+        self.fallback_returned()
+        result = self.fallback_emitted(owned(value))
         self.finish()
-        raise self.final_error()
+        return given(result)
 
     cdef object run_on_pool(self):
         cdef bint done = False

@@ -83,6 +83,12 @@ static inline void hx_put_error(PyObject *error) {
 #endif
 }
 
+/* Leave an exception as the error indicator, with the traceback it has. */
+static inline void hx_give_error(PyObject *error) { PyErr_SetObject((PyObject *)Py_TYPE(error), error); }
+
+/* A new reference, or NULL with the error indicator set, as Cython's "object". */
+#define hx_pass(value) (value)
+
 /* The class dictionary's own entry of that name: a borrowed reference, or NULL without an error.
  *
  * Every command class has one, put there when the class was made. It is looked up for every new command,

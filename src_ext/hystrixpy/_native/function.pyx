@@ -5,7 +5,7 @@ from cpython.ref cimport Py_INCREF
 
 from hystrixpy._native.aio cimport AioCommand
 from hystrixpy._native.circuit cimport SEMAPHORE
-from hystrixpy._native.drive cimport SyncCommand
+from hystrixpy._native.drive cimport Raw, SyncCommand, execute_command
 from hystrixpy._native.execution cimport Binding, CommandLife
 
 from functools import update_wrapper
@@ -215,13 +215,13 @@ cdef class CommandFunction(Guarded):
         return f"<command function {self.key!r}>"
 
 
-cdef object called(object function, object args, PyObject *kwargs):
-    """The tp_call of CommandFunction: as __call__, without a dict for keywords that nobody gave. Raises what run does."""
-    cdef CommandFunction self = <CommandFunction>function
-    return self.make(<tuple>args, None if kwargs == NULL else dict(<object>kwargs)).executed()
+cdef PyObject *called(CommandFunction function, tuple args, PyObject *kwargs) except? NULL:
+    """The tp_call of CommandFunction: as __call__, without a dict for keywords that nobody gave."""
+    cdef FunctionCommand made = function.make(args, None if kwargs == NULL else dict(<object>kwargs))
+    return (<Raw>execute_command)(made)
 
 
-(<PyTypeObject *>CommandFunction).tp_call = <ternaryfunc>called
+(<PyTypeObject *>CommandFunction).tp_call = <ternaryfunc><void *>called
 
 
 cdef class AsyncCommandFunction(Guarded):

@@ -1,0 +1,18 @@
+"""What benches of very short calls share."""
+
+import pytest
+
+ROUNDS = 300
+CALLS = 500
+
+
+@pytest.fixture
+def steady(benchmark):
+    """Benchmark a function by a fixed number of calls per round (one is far shorter than what reading the clock
+    costs), and give what one call gives."""
+
+    def measure(function, *args):
+        benchmark.pedantic(function, args, rounds=ROUNDS, iterations=CALLS, warmup_rounds=3)
+        return function(*args)
+
+    return measure
