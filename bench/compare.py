@@ -70,6 +70,10 @@ def function_over(run: Run) -> float:
     return run.over("command::command_function", "command::bare_function")
 
 
+def failing_over(run: Run) -> float:
+    return run.over("command::failing", "command::plain_failing")
+
+
 def peer_over(peer: str) -> Callable[[Run], float]:
     return lambda run: run.over(f"command::peer[{peer}]", "command::bare_function")
 
@@ -107,7 +111,7 @@ PRICES = (
         for peer, most in (("pybreaker", 1 / 7), ("circuitbreaker", 1 / 2.5), ("interlock", 1 / 20))
     ),
     Price("@command function over the bare call", function_over, 200, "ns"),
-    Price("failing with fallback, to closed", against(times("command::failing"), times("command::command")), 2),
+    Price("failing with fallback over try and except, to closed over plain", against(failing_over, command_over), 2),
     Price(
         "open with fallback, to closed", against(times("command::open_with_fallback"), times("command::command")), 2
     ),
@@ -122,15 +126,16 @@ PRICES = (
         1 / 4,
     ),
     Price(
-        "thread command, idle, to ThreadPoolExecutor",
-        against(times("thread::round_trip[command-idle]"), times("thread::round_trip[executor-idle]")),
+        "thread command, idle, to ThreadPoolExecutor idle (p50)",
+        against(noted("thread::idle[command]", "p50_us"), noted("thread::idle[executor]", "p50_us")),
         1 / 2,
     ),
     Price(
-        "thread command, warm, to ThreadPoolExecutor idle",
-        against(times("thread::round_trip[command-warm]"), times("thread::round_trip[executor-idle]")),
+        "thread command, warm, to ThreadPoolExecutor idle (p50)",
+        against(noted("thread::warm[command]", "p50_us"), noted("thread::idle[executor]", "p50_us")),
         1 / 5,
     ),
+    Price("p99 beside a hanging dependency, to undisturbed", noted("isolation::p99", "ratio"), 2),
     Price("one count inside the core", noted("counter::count_inside_the_core", "ns_per_record"), 15, "ns"),
     Price("memory of a command key", noted("memory::memory_per_key", "bytes_per_key"), 32 * 1024, "bytes"),
     Price("eight threads on one circuit, to one thread", threads, 1 / 0.9),

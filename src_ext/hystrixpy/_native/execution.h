@@ -3,6 +3,7 @@
 #define HYSTRIXPY_EXECUTION_H
 
 #include <Python.h>
+#include <frameobject.h>
 #include <stdint.h>
 
 #ifdef Py_GIL_DISABLED
@@ -85,6 +86,23 @@ static inline void hx_put_error(PyObject *error) {
 
 /* Leave an exception as the error indicator, with the traceback it has. */
 static inline void hx_give_error(PyObject *error) { PyErr_SetObject((PyObject *)Py_TYPE(error), error); }
+
+/* Let go of the locals of the frame that an exception was raised through first; its line stays in the traceback.
+ *
+ * That frame is run's, and its locals hold the command, which holds the exception: without this every failed
+ * call would be a cycle for the garbage collector, at more than the price of the call.
+ */
+static inline void hx_drop_locals(PyObject *error) {
+    static PyObject *clear = NULL;
+    PyObject *traceback = PyException_GetTraceback(error);
+    PyObject *cleared;
+    if (traceback == NULL) return;
+    if (clear == NULL) clear = PyUnicode_InternFromString("clear");
+    cleared = PyObject_CallMethodNoArgs((PyObject *)((PyTracebackObject *)traceback)->tb_frame, clear);
+    if (cleared == NULL) PyErr_Clear();      /* it runs again, or still: not ours to clear */
+    Py_XDECREF(cleared);
+    Py_DECREF(traceback);
+}
 
 /* A new reference, or NULL with the error indicator set, as Cython's "object". */
 #define hx_pass(value) (value)

@@ -138,6 +138,7 @@ cdef class CommandLife(Work):
     cdef object final_error(self)                         # the exception that the caller gets
 
     cdef void note(self, int event, int64_t now) noexcept
+    cdef void note_now(self, int event) noexcept
     cdef void tell(self, int event) noexcept              # the listeners
     cdef void settle(self, int event, int ended, int64_t now) noexcept
     cdef bint claim(self, int64_t who) noexcept

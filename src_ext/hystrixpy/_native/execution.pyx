@@ -38,6 +38,7 @@ cdef extern from "execution.h":
     void hx_prepare_class(object cls) noexcept
     void *hx_get_top() noexcept
     void hx_set_top(void *frame) noexcept
+    void hx_drop_locals(object error) noexcept
     PyObject *hx_own_entry(PyObject *instance, PyObject *name) noexcept
     PyObject *hx_take_error() noexcept
     void hx_put_error(object error) noexcept
@@ -566,24 +567,25 @@ cdef class CommandLife(Work):
     # -- fallback
 
     cdef bint fallback_due(self) except -1:
-        cdef int64_t now
         if self.cause == EV_BAD_REQUEST or self.cause == EV_CANCELLED:
             return False
-        now = now_of(real_ns())
         if not self.settings.fallback_enabled:
-            self.note(EV_FALLBACK_DISABLED, now)
+            self.note_now(EV_FALLBACK_DISABLED)
         elif self.cause == EV_FAILURE and not self.settings.fallback_on_fatal and isinstance(self.error, FATAL):
-            self.note(EV_FALLBACK_DISABLED, now)
+            self.note_now(EV_FALLBACK_DISABLED)
         elif not self.binding.has_fallback:
-            self.note(EV_FALLBACK_MISSING, now)
+            self.note_now(EV_FALLBACK_MISSING)
         elif not permit_try(&self.circuit.n.fallback_permits, self.settings.fallback_max):
-            self.note(EV_FALLBACK_REJECTION, now)
+            self.note_now(EV_FALLBACK_REJECTION)
         else:
             if not self.cause_was_refusal():
                 self.count_waiting()
             self.forks = forks
             return True
         return False
+
+    cdef void note_now(self, int event) noexcept:
+        self.note(event, now_of(real_ns()))
 
     cdef bint cause_was_refusal(self) noexcept:
         return self.cause == EV_SHORT_CIRCUITED or (REJECTED_EVENTS >> self.cause) & 1
@@ -593,8 +595,13 @@ cdef class CommandLife(Work):
             permit_give(&self.circuit.n.fallback_permits)
 
     cdef void fallback_returned(self) noexcept:
+        cdef int64_t now
         self.give_fallback_permit()
-        self.note(EV_FALLBACK_SUCCESS, now_of(real_ns()))
+        if self.cause == EV_FAILURE:
+            hx_drop_locals(self.error)
+        now = now_of(real_ns())
+        self.total = now - self.started_at         # what the caller saw: nothing of ours takes long from here
+        self.note(EV_FALLBACK_SUCCESS, now)
 
     cdef void fallback_raised(self, object error) noexcept:
         self.give_fallback_permit()
@@ -602,11 +609,11 @@ cdef class CommandLife(Work):
             error = self.watcher.fallback_raised(self, error)
         self.fallback_error = error
         # Ctrl-C or a cancelled task during the fallback says nothing about the fallback.
-        self.note(EV_FALLBACK_FAILURE if isinstance(error, Exception) else EV_CANCELLED, now_of(real_ns()))
+        self.note_now(EV_FALLBACK_FAILURE if isinstance(error, Exception) else EV_CANCELLED)
 
     cdef void no_room_for_fallback(self) noexcept:
         self.give_fallback_permit()
-        self.note(EV_FALLBACK_REJECTION, now_of(real_ns()))
+        self.note_now(EV_FALLBACK_REJECTION)
 
     # -- the end
 
@@ -617,15 +624,15 @@ cdef class CommandLife(Work):
             self.end_watch()
 
     cdef void finish_counting(self) noexcept:
-        cdef int64_t now
         self.finished = True
         self.count_waited()
         if self.latency < 0 or self.cause_was_refusal():
+            self.total = -1
             return
-        now = now_of(real_ns())
-        self.total = now - self.started_at
+        if self.total < 0:
+            self.total = now_of(real_ns()) - self.started_at
         if self.settings.percentile_enabled and self.cause != EV_CANCELLED:
-            self.circuit.record_total(now, self.total)
+            self.circuit.record_total(self.started_at + self.total, self.total)
 
     cdef object final_error(self):
         """The exception that the caller gets; a failed fallback's is chained to what made run fail."""
@@ -813,7 +820,10 @@ cdef class Execution:
 
     @property
     def exception(self):
-        """What made ``run`` not succeed, whatever the kind; None if it succeeded or has not ended."""
+        """What made ``run`` not succeed, whatever the kind; None if it succeeded or has not ended.
+
+        Once a fallback has answered, its traceback still has its lines, but no longer the locals of ``run``.
+        """
         return self.command.the_error()
 
     @property
