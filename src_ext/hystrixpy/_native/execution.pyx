@@ -54,6 +54,9 @@ cdef extern from "Python.h":
     int PyContextVar_Reset(object var, object token) except -1
     void Py_XDECREF(PyObject *o) noexcept
 
+cdef extern from "Python.h":
+    bint matches "PyErr_GivenExceptionMatches"(object error, object kinds) noexcept    # as an except clause would
+
 cdef str BINDING = "_hx_binding"
 cdef int64_t ARMED_WATCH = ARMED_HOOKS | ARMED_RECORD
 cdef tuple FATAL = (MemoryError, RecursionError)
@@ -478,9 +481,9 @@ cdef class CommandLife(Work):
 
     cdef int settle_raised(self, object error) except -1:
         cdef int64_t real = real_ns()
-        if self.watcher is not None and isinstance(error, Exception) and not self.is_late(real):
+        if self.watcher is not None and matches(error, Exception) and not self.is_late(real):
             error = self.hooked_error(error)
-        if not isinstance(error, Exception):
+        if not matches(error, Exception):
             self.settle_cancelled(error)
         elif self.is_late(real):
             hx_istore(&self.claimed, BY_LIMIT)
@@ -488,7 +491,7 @@ cdef class CommandLife(Work):
         else:
             self.error = error
             self.latency = now_of(real) - self.started_at
-            if isinstance(error, BadRequestError) or isinstance(error, self.settings.ignore):
+            if matches(error, BadRequestError) or matches(error, self.settings.ignore):
                 self.settle(EV_BAD_REQUEST, ENDED_NEUTRAL, now_of(real))
             else:
                 self.settle(EV_FAILURE, ENDED_ERROR, now_of(real))
@@ -571,7 +574,7 @@ cdef class CommandLife(Work):
             return False
         if not self.settings.fallback_enabled:
             self.note_now(EV_FALLBACK_DISABLED)
-        elif self.cause == EV_FAILURE and not self.settings.fallback_on_fatal and isinstance(self.error, FATAL):
+        elif self.cause == EV_FAILURE and not self.settings.fallback_on_fatal and matches(self.error, FATAL):
             self.note_now(EV_FALLBACK_DISABLED)
         elif not self.binding.has_fallback:
             self.note_now(EV_FALLBACK_MISSING)
@@ -609,7 +612,7 @@ cdef class CommandLife(Work):
             error = self.watcher.fallback_raised(self, error)
         self.fallback_error = error
         # Ctrl-C or a cancelled task during the fallback says nothing about the fallback.
-        self.note_now(EV_FALLBACK_FAILURE if isinstance(error, Exception) else EV_CANCELLED)
+        self.note_now(EV_FALLBACK_FAILURE if matches(error, Exception) else EV_CANCELLED)
 
     cdef void no_room_for_fallback(self) noexcept:
         self.give_fallback_permit()
@@ -639,7 +642,7 @@ cdef class CommandLife(Work):
         if self.final is not None:
             return self.final
         if self.fallback_error is not None:
-            if not isinstance(self.fallback_error, Exception):
+            if not matches(self.fallback_error, Exception):
                 return self.fallback_error
             chain(self.fallback_error, self.the_error())
         elif self.events >> EV_FALLBACK_REJECTION & 1:
