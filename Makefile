@@ -42,7 +42,7 @@ test-wheel: $(VENV)/.dev
 
 bench: $(VENV)/.bench $(VENV)/.native
 	mkdir -p build/bench
-	$(BIN)/python -m pytest bench/bench_command.py bench -p no:xdist -q -W ignore -o python_files='bench_*.py' -o timeout=600 --benchmark-json=build/bench/results.json $(BENCH_ARGS)
+	$(BIN)/python -m pytest bench -p no:xdist -q -W ignore -o python_files='bench_*.py' -o timeout=600 --benchmark-json=build/bench/results.json $(BENCH_ARGS)
 	$(BIN)/python bench/compare.py build/bench/results.json
 
 lint: $(VENV)/.dev $(VENV)/.native

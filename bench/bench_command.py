@@ -4,9 +4,11 @@ The plain rows do the same work unguarded. The peers guard a function; each has 
 pyresilience and interlock also a bulkhead, the fallback where they know one.
 """
 
+import asyncio
+
 import pytest
 
-from hystrixpy import CircuitOpenError, Command, CommandProperties, command
+from hystrixpy import AsyncCommand, CircuitOpenError, Command, CommandProperties, command
 
 SEMAPHORE = CommandProperties(isolation="semaphore")
 COUNTING_ON = CommandProperties(isolation="semaphore", breaker_volume_threshold=10**9)
@@ -176,3 +178,15 @@ def test_open_circuitbreaker(steady):
     with pytest.raises(ConnectionError):
         broken(1)
     assert steady(refused(lambda: broken(1), package.CircuitBreakerError))
+
+
+class InTask(AsyncCommand[int]):
+    async def run(self):
+        return 1
+
+
+@pytest.mark.benchmark(group="command closed")
+def test_command_beside_tasks(steady):
+    """The same in a process where commands run in tasks, too: the contextvars are looked at."""
+    asyncio.run(InTask().execute())
+    assert steady(lambda: Guarded(1).execute()) == 1

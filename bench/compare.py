@@ -66,6 +66,10 @@ def command_over(run: Run) -> float:
     return run.over("command::command", "command::plain_object")
 
 
+def beside_tasks_over(run: Run) -> float:
+    return run.over("command::command_beside_tasks", "command::plain_object")
+
+
 def function_over(run: Run) -> float:
     return run.over("command::command_function", "command::bare_function")
 
@@ -105,6 +109,7 @@ def awaited_over(way: str) -> Callable[[Run], float]:
 
 PRICES = (
     Price("command over the plain object", command_over, 200, "ns"),
+    Price("the same where commands run in tasks, too", beside_tasks_over, 200, "ns"),
     *(
         Price(f"{name} over its bare form, to {peer} over the bare call", against(mine, peer_over(peer)), most)
         for name, mine in (("command", command_over), ("@command function", function_over))
