@@ -276,14 +276,10 @@ cdef class LoopCall:
             pass    # the loop is closed, and what ran on it with it
 
 
-cdef object left(Place place, AioCommand command):
+cdef void left(Place place, AioCommand command) noexcept:
     """Leave the context of run or fallback."""
     command.in_task = False
-    try:
-        leave_context(place)
-    except ValueError:
-        # The coroutine is being closed from another context (its task was destroyed): that one keeps no mark of us.
-        pass
+    leave_context(place)
 
 
 cdef class LimitQueue:

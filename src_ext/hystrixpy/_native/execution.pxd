@@ -33,7 +33,6 @@ cdef class Place:
     cdef int64_t deadline
     cdef bint active
     cdef bint in_fallback
-    cdef object token
 
 
 cdef class Binding:
@@ -165,5 +164,5 @@ cdef void push_frame(Frame *frame, CommandLife command, int64_t deadline) noexce
 cdef void pop_frame(Frame *frame) noexcept
 cdef CommandLife innermost(int64_t *deadline, bint *in_fallback)  # or None; deadline: what holds here, -1: none
 cdef Place enter_context(CommandLife command, int64_t deadline, bint in_fallback)   # in tasks and workers
-cdef int leave_context(Place place) except -1
+cdef void leave_context(Place place) noexcept
 cdef bint is_running(CommandLife command) noexcept        # run or fallback is under way

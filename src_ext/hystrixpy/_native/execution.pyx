@@ -51,7 +51,6 @@ cdef extern from "tracer.h":
 cdef extern from "Python.h":
     int PyContextVar_Get(object var, PyObject *default, PyObject **value) except -1
     object PyContextVar_Set(object var, object value)
-    int PyContextVar_Reset(object var, object token) except -1
     void Py_XDECREF(PyObject *o) noexcept
 
 cdef extern from "Python.h":
@@ -279,14 +278,23 @@ cdef Place enter_context(CommandLife command, int64_t deadline, bint in_fallback
     cdef Place place = Place.__new__(Place)
     contexts_used = True
     place.command, place.deadline, place.in_fallback, place.active = command, deadline, in_fallback, True
-    place.token = PyContextVar_Set(CURRENT, place)
+    PyContextVar_Set(CURRENT, place)
     return place
 
 
-cdef int leave_context(Place place) except -1:
+cdef void leave_context(Place place) noexcept:
+    """The command is over here.
+
+    The variable is not set back: a place that is over leads to the command around it, which is what the variable
+    held before, and setting it costs as much as all the counting. So that the context does not keep the command
+    alive, the place becomes one of the command around it; not without the GIL, where a thread that was given a
+    copy of the context may be reading it.
+    """
+    cdef CommandLife command = place.command
     place.active = False
-    token, place.token = place.token, None
-    return PyContextVar_Reset(CURRENT, token)
+    if not HX_FREE_THREADED:
+        place.deadline, place.in_fallback = command.outer_deadline, command.begun_in_fallback
+        place.command = command.parent
 
 
 def current_command():
