@@ -143,11 +143,11 @@ def test_threads_and_tasks_share_a_batch(form):
 def test_each_request_context_has_batches_of_its_own():
     """Requests of different contexts never meet in scope request."""
     recorded = Recorded("thread")
-    futures = []
-    for context in (RequestContext(), RequestContext()):
-        context.__enter__()
-        futures.append(recorded.queue(1))
-    assert [future.result(10) for future in futures] == ["<1>", "<1>"]
+    with RequestContext():
+        futures = [recorded.queue(1)]
+        with RequestContext():
+            futures.append(recorded.queue(1))
+            assert [future.result(10) for future in futures] == ["<1>", "<1>"]
     assert recorded.sizes == [1, 1]
 
 

@@ -70,7 +70,7 @@ def test_of_a_fallback_without_a_place(target):
 
 def raised(target):
     """One error of every kind that a command raises."""
-    guarded = target(timeout=0.02, raise_hystrix_errors=True, places=1, breaker_enabled=False)
+    guarded = target(timeout=0.2, raise_hystrix_errors=True, places=1, breaker_enabled=False)
     gate = Gate()
     made = guarded.make(fail)
     yield guarded.driver.outcome(made).error

@@ -216,6 +216,7 @@ def test_the_entry_point_takes_the_protocol_of_the_environment(
     monkeypatch: pytest.MonkeyPatch, protocol: str, flavour: str
 ) -> None:
     """OTEL_EXPORTER_OTLP_PROTOCOL decides, and the SDK accepts the class as a metric exporter."""
+    pytest.importorskip(f"opentelemetry.exporter.otlp.proto.{flavour}")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
     assert issubclass(exporters.otlp_exporter, MetricExporter)
     exporter = exporters.otlp_exporter()
