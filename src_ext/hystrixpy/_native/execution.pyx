@@ -563,17 +563,15 @@ cdef class CommandLife(Work):
                 permit_give(&self.circuit.n.permits)
 
     cdef void count_waiting(self) noexcept:
-        if not self.counted_other:
-            self.counted_other = True
+        if hx_bswap(&self.counted_other, 1) == 0:
             self.forks = forks
             hx_iadd(&self.circuit.n.others, 1)
             self.circuit.started(self.started_at)
 
     cdef void count_waited(self) noexcept:
-        if self.counted_other:
-            self.counted_other = False
-            if self.forks == forks:
-                hx_iadd(&self.circuit.n.others, -1)
+        # Perhaps from two threads at once: a cancelled await, and the worker that has just ended run.
+        if self.counted_other and hx_bswap(&self.counted_other, 0) == 1 and self.forks == forks:
+            hx_iadd(&self.circuit.n.others, -1)
 
     # -- fallback
 
