@@ -34,6 +34,7 @@ from hystrixpy import (
     metrics,
     reset,
 )
+from hystrixpy._native import timer
 from tests.support.collapsing import ASYNC_FORMS, FORMS, Recorded
 from tests.support.pools import eventually
 
@@ -138,6 +139,23 @@ def test_threads_and_tasks_share_a_batch(form):
     assert answers == [f"<{number}>" for number in range(6)]
     assert recorded.sizes == [6]
     assert threads == {loop_thread}
+
+
+def test_a_batch_that_is_sent_before_its_deadline_is_set_leaves_none(monkeypatch):
+    """Here while the timer's thread starts: the second request fills the batch, which is answered meanwhile."""
+    recorded = Recorded("semaphore", "global", max_batch_size=2, delay=LONG)
+    assert timer.stop(10)
+    start = threading.Thread.start
+
+    def start_late(thread):
+        if thread.name == "hystrix-timer":
+            assert recorded.queue(2).result(10) == "<2>"
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_late)
+    assert recorded.queue(1).result(10) == "<1>"
+    assert recorded.sizes == [2]
+    assert timer.pending() == 0
 
 
 def test_each_request_context_has_batches_of_its_own():

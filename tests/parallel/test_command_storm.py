@@ -172,12 +172,13 @@ class Storm:
         future = command.queue()
         time.sleep(rng.random() * 0.004)
         cancelled = future.cancel()
+        outcome: object
         try:
-            self.saw(command, future.result(PATIENCE))
-            assert not cancelled
+            outcome = future.result(PATIENCE)
         except EXPECTED as error:
-            assert isinstance(error, CancelledError) == cancelled
-            self.saw(command, error)
+            outcome = error
+        assert isinstance(outcome, CancelledError) == cancelled
+        self.saw(command, outcome)
 
     def in_loop(self, rng: random.Random) -> None:
         asyncio.run(self.tasks(rng))

@@ -47,6 +47,7 @@ cdef class Batch(Work):
     cdef int leave_out(self) except -1
     cdef int drop_unwanted(self) except -1
     cdef int start_timer(self, object loop) except -1
+    cdef bint is_taken(self) except -1
     cdef bint take(self) except -1
     cdef int dispatch(self, object loop) except -1
     cdef int hand_over(self) except -1

@@ -347,14 +347,20 @@ cdef class Batch(Work):
         return 0
 
     cdef int start_timer(self, object loop) except -1:
-        """Have the batch taken at its deadline. Without the lock: it may be taken meanwhile, then nothing happens."""
+        """Have the batch taken at its deadline. Without the lock: it may be taken, even sent, meanwhile."""
         if loop is None:
             expire_at(self, self.deadline)
+            if self.is_taken():  # who took it may have looked for the deadline before it was there
+                expiry_done(self)
             return 0
         handle = loop.call_later(max(0.0, (self.deadline - real_ns()) / 1e9), self.due)
         if loop is self.loop:
             self.handle = handle
         return 0
+
+    cdef bint is_taken(self) except -1:
+        with self.gatherer.lock:
+            return self.taken
 
     cdef bint take(self) except -1:
         """Close the batch for newcomers; True for the one caller who now has to send it."""
