@@ -5,6 +5,7 @@ from typing_extensions import disjoint_base
 
 from hystrixpy._native.scope import CacheEntry
 
+def tell(command: Any) -> None: ...
 async def wait_on_loop(command: Any, entry: CacheEntry) -> bool: ...
 
 @disjoint_base

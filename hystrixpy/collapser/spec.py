@@ -41,6 +41,8 @@ class CollapserSpec(Spec):
     def properties(self) -> CollapserProperties:
         """The values in force now, read anew when a source has changed. Raises ``PropertyError``."""
         known = self._known
+        if known is None:
+            registry.collapser_used(self.key)
         if known is None or known[0] != properties.generation():
             owner, code = self._claim()
             resolved = properties.resolve("collapser", self.key, code, code_source=owner)

@@ -33,12 +33,17 @@ class Chain:
         for callback in self._callbacks[name]:
             callback(command)
 
+    # What the three below swallow includes SystemExit: raised on a worker, or where native code must not fail, it
+    # would end the process without a word. Ctrl-C is not the hook's doing and passes.
+
     def tell(self, name: str, command: object) -> None:
         """Call a callback that cannot change anything: exceptions are logged."""
         for callback in self._callbacks[name]:
             try:
                 callback(command)
-            except Exception:
+            except KeyboardInterrupt:
+                raise
+            except BaseException:
                 _log.exception("hook %r raised in %s; ignored", _owner(callback), name)
 
     def value(self, name: str, command: object, value: Any) -> Any:
@@ -46,7 +51,9 @@ class Chain:
         for callback in self._callbacks[name]:
             try:
                 value = callback(command, value)
-            except Exception:
+            except KeyboardInterrupt:
+                raise
+            except BaseException:
                 _log.exception("hook %r raised in %s; the value stays", _owner(callback), name)
         return value
 
@@ -55,7 +62,9 @@ class Chain:
         for callback in self._callbacks[name]:
             try:
                 replacement = callback(command, error)
-            except Exception:
+            except KeyboardInterrupt:
+                raise
+            except BaseException:
                 _log.exception("hook %r raised in %s; the exception stays", _owner(callback), name)
                 continue
             if isinstance(replacement, BaseException):

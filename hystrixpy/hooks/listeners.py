@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import threading
 import time
@@ -65,15 +66,23 @@ _complained: list[object] = []
 def add_listener(listener: object) -> None:
     """Tell `listener` what happens from now on; a second time changes nothing.
 
-    Raises TypeError for a class and for an object with neither ``on_event`` nor ``on_transition``.
+    Raises TypeError for a class, an object with neither ``on_event`` nor ``on_transition``, and coroutine functions.
     """
-    if isinstance(listener, type):
-        raise TypeError(f"add_listener takes an instance, not the class: add_listener({listener.__name__}())")
-    if not _methods((listener,), "on_event") and not _methods((listener,), "on_transition"):
-        raise TypeError(f"{listener!r} has neither on_event(event, key) nor on_transition(key, old, new)")
+    _check(listener)
     with _lock:
         if not any(known is listener for known in _told.listeners):
             _publish((*_told.listeners, listener))
+
+
+def _check(listener: object) -> None:
+    if isinstance(listener, type):
+        raise TypeError(f"add_listener takes an instance, not the class: add_listener({listener.__name__}())")
+    methods = [*_methods((listener,), "on_event"), *_methods((listener,), "on_transition")]
+    if not methods:
+        raise TypeError(f"{listener!r} has neither on_event(event, key) nor on_transition(key, old, new)")
+    for method in methods:
+        if inspect.iscoroutinefunction(method):
+            raise TypeError(f"{method!r} is a coroutine function: nobody would await it, so use a plain def")
 
 
 def remove_listener(listener: object) -> None:
@@ -83,9 +92,10 @@ def remove_listener(listener: object) -> None:
 
 
 def reset_listeners() -> None:
-    """Remove all listeners."""
+    """Remove all listeners; what is logged only once in a while is news again."""
     with _lock:
         _publish(())
+        _abandoned.clear()
 
 
 def _publish(listeners: tuple[Any, ...]) -> None:
@@ -111,7 +121,9 @@ def _tell_transition(key: str, old: CircuitState, new: CircuitState, *_generatio
 def _tell(method: Callable[..., Any], *news: object) -> None:
     try:
         method(*news)
-    except Exception:
+    except KeyboardInterrupt:  # Ctrl-C, not the listener's doing
+        raise
+    except BaseException:  # sys.exit() included: where native code must not fail it would end the process
         listener = getattr(method, "__self__", method)
         with _lock:
             fresh = not any(known is listener for known in _complained)

@@ -163,7 +163,10 @@ class Watch:
         if not isinstance(error, Exception):  # the caller has gone away meanwhile
             self.cancelled(command)
             return error
-        return self._chain.error("on_fallback_error", command, error)
+        try:
+            return self._chain.error("on_fallback_error", command, error)
+        except BaseException as raised:  # Ctrl-C inside the hook: the fallback must not stay unsettled
+            return raised
 
     def cancelled(self, command: object) -> None:
         """The outcome is CANCELLED."""
@@ -171,8 +174,10 @@ class Watch:
 
     def succeeded(self, command: object) -> None:
         """The caller gets a value: the last call of all but ``thread_done``."""
-        self._chain.tell("on_success", command)
-        self._end(command, None)
+        try:
+            self._chain.tell("on_success", command)
+        finally:
+            self._end(command, None)
 
     def failed(
         self, command: object, error: BaseException, cancelled: bool, only: tuple[type[Exception], ...] | None
@@ -181,25 +186,29 @@ class Watch:
 
         With `only` (a bad request) what is of another type cannot take its place: it would look like a failure.
         """
-        if isinstance(error, Exception) and not cancelled:
-            replacement = self._chain.error("on_error", command, error)
-            error = replacement if only is None or isinstance(replacement, only) else error
+        try:
+            if isinstance(error, Exception) and not cancelled:
+                replacement = self._chain.error("on_error", command, error)
+                error = replacement if only is None or isinstance(replacement, only) else error
+        except BaseException as raised:  # Ctrl-C inside the hook
+            error = raised
         self._end(command, None if cancelled else error)  # who went away got no error
         return error
 
-    def _end(self, command: object, error: BaseException | None) -> None:
+    def _end(self, command: Any, error: BaseException | None) -> None:
         if _recorder is not None:
             self._record(command)
         if self._span is not None:
             self._span.end(error)
 
-    def _record(self, command: object) -> None:
+    def _record(self, command: Any) -> None:
         token = self._span.activate() if self._span is not None else None  # exemplars point to the current span
         try:
             if _recorder is not None:
                 _recorder(command)
         except Exception:
-            _log.exception("the durations of %r could not be recorded", command)
+            # Not the command: its repr may show arguments.
+            _log.exception("the durations of command %r could not be recorded", command.execution.command_key)
         finally:
             if self._span is not None:
                 self._span.deactivate(token)

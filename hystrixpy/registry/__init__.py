@@ -12,7 +12,7 @@ import os
 from hystrixpy import properties
 from hystrixpy._native import drive, execution
 from hystrixpy.hooks import chain, listeners, watch
-from hystrixpy.registry.callbacks import on_circuit, on_first_use, on_reset, on_shutdown
+from hystrixpy.registry.callbacks import collapser_used, on_circuit, on_collapser, on_reset, on_shutdown
 from hystrixpy.registry.change import misfits, reapply
 from hystrixpy.registry.declared import declare, declare_later
 from hystrixpy.registry.ending import after_fork_in_child, reset, shutdown
@@ -40,6 +40,7 @@ __all__ = [
     "circuit",
     "circuit_breaker",
     "circuits",
+    "collapser_used",
     "command_keys",
     "declare",
     "declare_later",
@@ -48,7 +49,7 @@ __all__ = [
     "frozen",
     "metrics",
     "on_circuit",
-    "on_first_use",
+    "on_collapser",
     "on_reset",
     "on_shutdown",
     "reset",

@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 
     from hystrixpy._native.circuit import Circuit
 
-__all__ = ["on_circuit", "on_first_use", "on_reset", "on_shutdown"]
+__all__ = ["collapser_used", "on_circuit", "on_collapser", "on_reset", "on_shutdown"]
 
 
 circuit_callbacks: list[Callable[[Circuit], object]] = []
-first_use_callbacks: list[Callable[[], object]] = []
+collapser_callbacks: list[Callable[[str], object]] = []
 reset_callbacks: list[Callable[[], object]] = []
 shutdown_callbacks: list[Callable[[], object]] = []
 
@@ -23,9 +23,15 @@ def on_circuit(callback: Callable[[Circuit], object]) -> None:
     circuit_callbacks.append(callback)
 
 
-def on_first_use(callback: Callable[[], object]) -> None:
-    """Have ``callback()`` called when the first circuit is made, and again after each ``reset()``."""
-    first_use_callbacks.append(callback)
+def on_collapser(callback: Callable[[str], object]) -> None:
+    """Have ``callback(key)`` called before the first request to each collapser, which may precede every circuit."""
+    collapser_callbacks.append(callback)
+
+
+def collapser_used(key: str) -> None:
+    """The first request to a collapser, or the first after ``reset()``, is about to be taken."""
+    for callback in collapser_callbacks:
+        callback(key)
 
 
 def on_reset(callback: Callable[[], object]) -> None:

@@ -22,7 +22,6 @@ def find_circuit(binding: Binding) -> Circuit:
     """The circuit of a binding, made if it is the first of its key; called by native code."""
     with held.lock:
         found = held.state.circuits.get(binding.key)
-        first = not held.state.circuits
         if found is None:
             made = _new_circuit(binding)
         else:
@@ -31,9 +30,6 @@ def find_circuit(binding: Binding) -> Circuit:
     # Outside the lock: these take locks of OpenTelemetry, under which it asks us for numbers.
     for callback in callbacks.circuit_callbacks:
         callback(made)
-    if first:
-        for use in callbacks.first_use_callbacks:
-            use()
     return made
 
 

@@ -109,8 +109,9 @@ class CommandSpan:
 
 def cache_hit(key: str) -> None:
     """The request cache answered a command of circuit `key`: an event on whatever span is current."""
-    if _tracer() is not None:
-        trace.get_current_span().add_event("hystrix.response_from_cache", {COMMAND_KEY: key})
+    span = trace.get_current_span() if _tracer() is not None else None
+    if span is not None and span.is_recording():  # it may have ended while the hit waited for the other command
+        span.add_event("hystrix.response_from_cache", {COMMAND_KEY: key})
 
 
 def current_link() -> Any:

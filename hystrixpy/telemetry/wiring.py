@@ -16,7 +16,7 @@ from hystrixpy.telemetry.registry_source import RegistrySource
 if TYPE_CHECKING:
     from hystrixpy.telemetry.source import Source
 
-__all__ = ["bind", "circuit_made", "enabled", "ledger"]
+__all__ = ["bind", "enabled", "ledger", "used"]
 
 _log = logging.getLogger("hystrixpy")
 
@@ -39,8 +39,8 @@ def ledger() -> Ledger:
         return _ledger
 
 
-def circuit_made(_circuit: object) -> None:
-    """Called for every new circuit, in the midst of somebody's command: nothing may leave here."""
+def used(_circuit_or_key: object) -> None:
+    """Called for every new circuit and collapser, in the midst of somebody's call: nothing may leave here."""
     try:
         bind()
     except Exception:
@@ -75,4 +75,5 @@ def _registry() -> Source:
     return RegistrySource()
 
 
-registry.on_circuit(circuit_made)
+registry.on_circuit(used)
+registry.on_collapser(used)  # its first requests are to be linked to, and come before the circuit of its command

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 ALL = pytest.mark.parametrize("driver", DRIVERS, ids=lambda driver: driver.name)
 OOPS = LookupError("hook")
+BROKEN = ValueError("broken")
 
 
 def hook_of(**callbacks: Callable[..., Any]) -> CommandHook:
@@ -26,8 +27,14 @@ def hook_of(**callbacks: Callable[..., Any]) -> CommandHook:
     return hook
 
 
-def oops(*_arguments: Any) -> Any:
-    raise OOPS
+def raising(error: BaseException) -> Callable[..., Any]:
+    def callback(*_arguments: Any) -> Any:
+        raise error
+
+    return callback
+
+
+oops = raising(OOPS)
 
 
 @ALL
@@ -128,19 +135,77 @@ QUIET = [
     ("on_execution_error", Plan(run=ValueError(), fallback="spare"), "spare"),
     ("on_fallback_emit", Plan(run=ValueError(), fallback="spare"), "spare"),
     ("on_fallback_success", Plan(run=ValueError(), fallback="spare"), "spare"),
+    ("on_fallback_error", Plan(run=ValueError(), fallback=BROKEN), BROKEN),
+    ("on_error", Plan(run=BROKEN), BROKEN),
 ]
 
 
 @ALL
 @pytest.mark.parametrize(("name", "plan", "expected"), QUIET, ids=[name for name, *_ in QUIET])
+@pytest.mark.parametrize("raised", [OOPS, SystemExit(3)], ids=repr)
 def test_other_hooks_are_logged_and_ignored(
-    driver: Driver, name: str, plan: Plan, expected: str, caplog: pytest.LogCaptureFixture
+    driver: Driver, name: str, plan: Plan, expected: Any, raised: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The value stays what it was."""
-    hook_of(**{name: oops})
+    """Value and exception stay what they were, and everything is settled."""
+    hook_of(**{name: raising(raised)})
     with caplog.at_level(logging.ERROR, "hystrixpy"):
-        assert driver.outcome(driver.make(plan)) == expected
-    assert any(name in record.getMessage() for record in caplog.records)
+        command = driver.make(plan)
+        assert driver.outcome(command) == expected
+    assert [name in record.getMessage() for record in caplog.records] == [True]
+    assert command.execution.is_complete
+    assert hystrixpy.metrics("Hooked").concurrency == 0
+
+
+def test_a_raising_on_thread_complete_is_ignored(caplog: pytest.LogCaptureFixture) -> None:
+    """The worker is free for the next command."""
+    hook_of(on_thread_complete=oops)
+    driver = DRIVERS[3]
+    with caplog.at_level(logging.ERROR, "hystrixpy"):
+        assert [driver.outcome(driver.make(Plan())) for _ in range(3)] == ["value"] * 3
+    assert caplog.text.count("on_thread_complete; ignored") == 3
+
+
+def test_a_raising_on_cancel_is_ignored(caplog: pytest.LogCaptureFixture) -> None:
+    """What cancelled the command is what the caller sees."""
+    hook_of(on_cancel=oops)
+    driver = DRIVERS[0]
+    with caplog.at_level(logging.ERROR, "hystrixpy"), pytest.raises(GeneratorExit):
+        driver.outcome(driver.make(Plan(run=GeneratorExit())))
+    assert "on_cancel; ignored" in caplog.text
+
+
+@ALL
+def test_a_raising_on_cache_hit_is_ignored(driver: Driver, caplog: pytest.LogCaptureFixture) -> None:
+    """The hit has its value."""
+    hook_of(on_cache_hit=oops)
+    kind = type("Cached", (type(driver.make(Plan())),), {"key": "Cached", "cache_key": lambda _self: "same"})
+    with caplog.at_level(logging.ERROR, "hystrixpy"), hystrixpy.RequestContext():
+        assert [driver.outcome(kind()) for _ in range(2)] == ["value"] * 2
+    assert "on_cache_hit; ignored" in caplog.text
+
+
+def test_ctrl_c_in_a_hook_of_the_fallback_is_settled() -> None:
+    """It reaches the caller, and the command counts as cancelled."""
+    hook_of(on_fallback_error=raising(KeyboardInterrupt()))
+    driver = DRIVERS[0]
+    command = driver.make(Plan(run=BROKEN, fallback=KeyError("too")))
+    with pytest.raises(KeyboardInterrupt):
+        driver.outcome(command)
+    assert command.execution.events == (EventType.FAILURE, EventType.CANCELLED)
+    assert command.execution.is_complete
+    assert hystrixpy.metrics("Hooked").concurrency == 0
+
+
+@pytest.mark.parametrize("name", ["on_fallback_emit", "on_emit", "on_fallback_success"])
+def test_ctrl_c_in_a_hook_of_an_async_command_is_settled(name: str) -> None:
+    """It leaves through the loop; no execution stays behind as one whose caller waits."""
+    hook_of(**{name: raising(KeyboardInterrupt())})
+    driver = DRIVERS[6]
+    command = driver.make(Plan(run=BROKEN, fallback="spare"))
+    with pytest.raises(KeyboardInterrupt):
+        driver.outcome(command)
+    assert command.execution.is_complete
+    assert hystrixpy.metrics("Hooked").concurrency == 0
 
 
 @ALL

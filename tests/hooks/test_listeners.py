@@ -11,7 +11,6 @@ import pytest
 
 import hystrixpy
 from hystrixpy import CircuitState, EventType, add_listener, remove_listener
-from hystrixpy.hooks import listeners
 from tests.hooks.drivers import DRIVERS, Driver, Plan, wait_until
 
 ALL = pytest.mark.parametrize("driver", DRIVERS, ids=lambda driver: driver.name)
@@ -34,10 +33,17 @@ class Transitions:
 
 
 class Raising:
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
     def on_event(self, event: EventType, key: str) -> None:
-        raise RuntimeError("listener")
+        raise self.error
 
     on_transition = on_event
+
+
+class Coroutine:
+    async def on_event(self, event: EventType, key: str) -> None: ...
 
 
 @ALL
@@ -95,10 +101,13 @@ def test_transitions_make_a_chain_under_threads() -> None:
 
 
 @ALL
-def test_a_raising_listener_breaks_nothing_and_is_logged_once(driver: Driver, caplog: pytest.LogCaptureFixture) -> None:
-    """The call succeeds, other listeners hear it."""
+@pytest.mark.parametrize("error", [RuntimeError("listener"), SystemExit(3)], ids=repr)
+def test_a_raising_listener_breaks_nothing_and_is_logged_once(
+    driver: Driver, error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The call succeeds, other listeners hear it; sys.exit() in one ends neither the program nor a worker."""
     other = Events()
-    add_listener(Raising())
+    add_listener(Raising(error))
     add_listener(other)
     with caplog.at_level(logging.ERROR, "hystrixpy"):
         for _ in range(3):
@@ -120,24 +129,45 @@ def test_a_removed_listener_hears_no_more() -> None:
     assert (len(one.heard), len(other.heard)) == (0, 1)
 
 
-@pytest.mark.parametrize("bad", [Events, object()], ids=["class", "nothing"])
-def test_what_is_no_listener(bad: Any) -> None:
+@pytest.mark.parametrize(
+    ("bad", "match"),
+    [(Events, r"add_listener\(Events\(\)\)"), (object(), "neither on_event"), (Coroutine(), "on_event.*coroutine")],
+    ids=["class", "nothing", "coroutine"],
+)
+def test_what_is_no_listener(bad: Any, match: str) -> None:
     """A TypeError that says what it must have."""
-    with pytest.raises(TypeError, match=r"add_listener|on_event"):
+    with pytest.raises(TypeError, match=match):
         add_listener(bad)
+
+
+def abandon() -> None:
+    """One run whose caller gives up, until it is over."""
+    driver = DRIVERS[3]
+    command = driver.make(Plan(hang=True), 0.01)
+    driver.outcome(command)
+    command.release.set()
+    wait_until(lambda: hystrixpy.metrics("Hooked").abandoned == 0)
+
+
+def abandoned_ones(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if "still hold" in record.getMessage()]
 
 
 def test_abandoned_threads_are_logged_but_not_one_by_one(caplog: pytest.LogCaptureFixture) -> None:
     """A WARNING with key and pool at the first, then one for all that follow within ten seconds."""
-    driver = DRIVERS[3]
-    hanging = [driver.make(Plan(hang=True), 0.01) for _ in range(2)]
-    listeners._abandoned.clear()
     with caplog.at_level(logging.WARNING, "hystrixpy"):
-        for command in hanging:
-            driver.outcome(command)
-            command.release.set()
-            wait_until(lambda: hystrixpy.metrics("Hooked").abandoned == 0)
-    warnings = [record.getMessage() for record in caplog.records if "still hold" in record.getMessage()]
+        abandon()
+        abandon()
+    warnings = abandoned_ones(caplog)
     assert len(warnings) == 1
     assert "'Hooked'" in warnings[0]
     assert "'hooks'" in warnings[0]
+
+
+def test_after_reset_an_abandoned_thread_is_news_again(caplog: pytest.LogCaptureFixture) -> None:
+    """The next test, or the reloaded application, gets its own warning at once."""
+    with caplog.at_level(logging.WARNING, "hystrixpy"):
+        abandon()
+        hystrixpy.reset()
+        abandon()
+    assert len(abandoned_ones(caplog)) == 2

@@ -129,6 +129,16 @@ def test_base_exception(driver: Driver, recorder: Recorder) -> None:
     assert recorder.fired == [*begun(driver), "cancel", *done(driver)]
 
 
+def test_cache_hit(driver: Driver, recorder: Recorder) -> None:
+    """Nothing but cache_hit."""
+    kind = type("Cached", (type(driver.make(Plan())),), {"key": "Cached", "cache_key": lambda _self: "same"})
+    with hystrixpy.RequestContext():
+        driver.outcome(kind())
+        recorder.fired.clear()
+        assert driver.outcome(kind()) == "value"
+    assert recorder.fired == ["cache_hit"]
+
+
 def test_cancelling_a_future(recorder: Recorder) -> None:
     """cancel at once, thread_complete when the thread is done, and nothing else."""
     driver = DRIVERS[4]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 import tracemalloc
 from typing import TYPE_CHECKING, Any
@@ -197,6 +199,130 @@ def test_nested_commands_are_children(spans: Spans) -> None:
     assert child.parent is not None
     assert parent.context is not None
     assert child.parent.span_id == parent.context.span_id
+
+
+HIT = "hystrix.response_from_cache"
+
+
+@ALL
+def test_a_cache_hit_is_an_event_of_the_current_span(driver: Driver, spans: Spans) -> None:
+    """It has no span of its own."""
+    kind = type("Cached", (type(driver.make(Plan())),), {"key": "Cached", "cache_key": lambda _self: "same"})
+    with hystrixpy.RequestContext(), spans.tracer.start_as_current_span("caller"):
+        assert (driver.outcome(kind()), driver.outcome(kind())) == ("value", "value")
+    assert events(spans.one("Cached")) == []
+    (event,) = spans.one("caller").events
+    assert event.name == HIT
+    assert dict(event.attributes or {}) == {"hystrix.command.key": "Cached"}
+
+
+def test_a_queued_hit_is_an_event_where_it_was_queued(spans: Spans) -> None:
+    """Also if the outcome comes later, on the thread of the command that it shares."""
+    release = threading.Event()
+
+    @hystrixpy.command(cache_key=lambda: "same")
+    def slow() -> int:
+        release.wait(10)
+        return 1
+
+    with hystrixpy.RequestContext(), spans.tracer.start_as_current_span("caller"):
+        first = slow.queue()
+        with spans.tracer.start_as_current_span("sharer"):
+            sharer = slow.queue()
+            release.set()
+            assert sharer.result(10) == 1
+        assert first.result(10) == 1
+    assert events(spans.one("sharer")) == [HIT]
+    assert events(spans.one("caller")) == events(spans.one("slow")) == []
+
+
+def test_a_hit_whose_span_has_ended_is_no_event(spans: Spans, caplog: pytest.LogCaptureFixture) -> None:
+    """OpenTelemetry would warn of it, call by call."""
+    release = threading.Event()
+
+    @hystrixpy.command(cache_key=lambda: "same")
+    def slow() -> int:
+        release.wait(10)
+        return 1
+
+    with hystrixpy.RequestContext():
+        slow.queue()
+        with spans.tracer.start_as_current_span("sharer"):
+            sharer = slow.queue()
+        release.set()
+        assert sharer.result(10) == 1
+    assert events(spans.one("sharer")) == []
+    assert "ended span" not in caplog.text
+
+
+def linked(spans: Spans) -> list[int]:
+    """The spans that the one batch links to."""
+    (batch,) = [span for span in spans.all() if span.links]
+    return [link.context.span_id for link in batch.links]
+
+
+def test_a_collapsed_batch_links_to_each_request(spans: Spans) -> None:
+    """One link per request, those included that share a slot of the batch."""
+
+    @hystrixpy.collapse(key="Numbers", scope="global", delay=10.0, max_batch_size=2)
+    def numbers(ids: list[int]) -> list[int]:
+        return ids
+
+    requesters, futures = [], []
+    for number in (0, 0, 1):
+        with spans.tracer.start_as_current_span("request") as span:
+            requesters.append(span.get_span_context().span_id)
+            futures.append(numbers.queue(number))
+    assert [future.result(10) for future in futures] == [0, 0, 1]
+    assert linked(spans) == requesters
+
+
+def test_an_async_batch_links_to_each_request(spans: Spans) -> None:
+    """To the span that was current in the task that asked."""
+    requesters: dict[int, int] = {}
+
+    @hystrixpy.collapse(key="Numbers", scope="global", delay=10.0, max_batch_size=3)
+    async def numbers(ids: list[int]) -> list[int]:
+        return ids
+
+    async def ask(number: int) -> int:
+        with spans.tracer.start_as_current_span("request") as span:
+            requesters[number] = span.get_span_context().span_id
+            return await numbers.one(number)
+
+    async def main() -> list[int]:
+        return await asyncio.gather(*map(ask, range(3)))
+
+    assert asyncio.run(main()) == [0, 1, 2]
+    assert linked(spans) == list(requesters.values())
+
+
+COLD = """
+import hystrixpy
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+exporter = InMemorySpanExporter()
+provider = TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(exporter))
+trace.set_tracer_provider(provider)
+
+@hystrixpy.collapse(scope="global")
+def numbers(ids):
+    return ids
+
+with provider.get_tracer("test").start_as_current_span("request"):
+    assert numbers.one(1) == 1
+print(*(len(span.links) for span in exporter.get_finished_spans() if span.name == "numbers"))
+"""
+
+
+def test_the_first_batch_of_a_process_has_its_links() -> None:
+    """Before any command ran: the collapser is what is used first."""
+    done = subprocess.run([sys.executable, "-c", COLD], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("1\n", "")
 
 
 def test_a_cancelled_command_has_no_error(spans: Spans) -> None:

@@ -152,7 +152,13 @@ cdef class AioCommand(CommandLife):
             else:
                 self.fallback_over()
                 self.fallback_returned()
-                value = self.fallback_emitted(value)
+                try:
+                    value = self.fallback_emitted(value)
+                except BaseException:               # Ctrl-C inside a hook must not leave the command unsettled
+                    self.fallback_frame.active = False
+                    left(place, self)
+                    self.finish()
+                    raise
             self.fallback_frame.active = False
             left(place, self)
             if self.fallback_error is None:
@@ -179,9 +185,10 @@ cdef class AioCommand(CommandLife):
         return 0
 
     cdef object watched_value(self, object value):
-        value = self.emitted(value)
-        self.end_watch()
-        return value
+        try:
+            return self.emitted(value)
+        finally:
+            self.end_watch()
 
     cdef void fallback_over(self) noexcept:
         if self.watcher is not None:

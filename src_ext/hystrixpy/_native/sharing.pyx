@@ -10,9 +10,11 @@ waited ask again, and one of them runs.
 from libc.stdint cimport uint32_t
 
 from hystrixpy._native.atomics cimport hx_iload, hx_istore
-from hystrixpy._native.circuit cimport ARMED_LISTENERS, EV_CANCELLED, EV_COLLAPSED, EV_FROM_CACHE, armed_bits
+from hystrixpy._native.circuit cimport (
+    ARMED_HOOKS, ARMED_LISTENERS, EV_CANCELLED, EV_COLLAPSED, EV_FROM_CACHE, armed_bits,
+)
 from hystrixpy._native.clock cimport now_of, real_ns
-from hystrixpy._native.execution cimport BY_CANCEL, BY_RUN, CommandLife, tell_of_hit
+from hystrixpy._native.execution cimport BY_CANCEL, BY_RUN, CommandLife, has_tracer, tell_of_hit
 from hystrixpy._native.scope cimport SETTLED, CacheEntry, Scope, begin_wait, current_scope, end_wait
 
 from _thread import allocate_lock
@@ -66,10 +68,24 @@ cdef object take_share(CommandLife command, CacheEntry entry):
     command.cause = owner.cause
     command.finished = True
     command.note(EV_FROM_CACHE, now_of(real_ns()))
-    tell_of_hit(command)
+    if armed_bits() & ARMED_HOOKS or has_tracer():
+        tell_in_context(command)
     if entry.error is not None:
         raise entry.again()
     return entry.value
+
+
+cdef int tell_in_context(CommandLife command) except -1:
+    """Where the caller is, for the span that is current there: a queued hit learns of it where the run has ended."""
+    if command.context is None:
+        return tell_of_hit(command)
+    command.context.copy().run(tell, command)   # a copy: perhaps we are inside the context itself
+    return 0
+
+
+def tell(CommandLife command not None):
+    """For ``Context.run``."""
+    tell_of_hit(command)
 
 
 cdef list enter_wait(CommandLife command, CacheEntry entry):
