@@ -116,6 +116,8 @@ def command_defaults(**options: Any) -> Callable[[C], C]:
     checked = _checked("command_defaults", options)
 
     def decorate(cls: C) -> C:
+        if not isinstance(cls, type):
+            raise TypeError(f"@command_defaults(...) decorates a class, not {cls!r}; a function takes @command(...)")
         for value in vars(cls).values():
             guarded: Any = getattr(value, "__func__", value)
             if isinstance(guarded, CommandFunction | AsyncCommandFunction):
@@ -184,11 +186,15 @@ def _guard(decorated: Any, options: dict[str, Any]) -> Any:
 
 
 def _mark_coroutine_function(made: Any) -> None:
-    """Frameworks ask whether to await the result: let them hear yes."""
+    """Frameworks ask asyncio or inspect whether to await the result: let them hear yes."""
     if sys.version_info >= (3, 12):
         inspect.markcoroutinefunction(made)
     else:
         made._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
+        plain = inspect.unwrap(made)
+        for name in ("__code__", "__defaults__", "__kwdefaults__"):  # by these inspect knows a function
+            if hasattr(plain, name):
+                setattr(made, name, getattr(plain, name))
 
 
 def _declare(guarded: Any) -> Binding:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from hystrixpy._native.clock import now_ns
 from hystrixpy._native.window import RollingCounter
+from hystrixpy.properties.faults import unknown_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -208,9 +208,7 @@ def collapser_metrics(key: str) -> CollapserMetrics:
     found = _metrics.get(key)
     if found is not None:
         return found
-    near = get_close_matches(key, _metrics, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else "" if _metrics else "; none has been executed yet"
-    raise KeyError(f"unknown collapser key {key!r}{hint}")
+    raise unknown_key("collapser key", key, tuple(_metrics))
 
 
 def collapser_keys() -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["did_you_mean", "invalid", "shown", "unknown"]
+__all__ = ["did_you_mean", "invalid", "shown", "unknown", "unknown_key"]
 
 _LONGEST = 60
 
@@ -35,6 +35,17 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
 def unknown(what: str, word: str, choices: Iterable[str]) -> str:
     """The message for a name that does not exist; ``what`` is read before it, as in "no property"."""
     return f"{what} {shown(word)}{did_you_mean(word, choices)}"
+
+
+def unknown_key(what: str, key: object, known: Iterable[str]) -> KeyError:
+    """The error for a key that nothing has, whatever was given as one; it always names the nearest that exists."""
+    low = {name.lower(): name for name in sorted(known)}
+    if not low:
+        return KeyError(f"unknown {what} {shown(key)}; none is known yet")
+    (near,) = difflib.get_close_matches(str(key)[:200].lower(), low, n=1, cutoff=0.0)
+    likely = difflib.SequenceMatcher(None, str(key)[:200].lower(), near).ratio() >= 0.6
+    hint = f"did you mean {low[near]!r}?" if likely else f"the nearest known is {low[near]!r}"
+    return KeyError(f"unknown {what} {shown(key)}; {hint}")
 
 
 def invalid(name: str, value: object, valid: str) -> str:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from hystrixpy import properties
 from hystrixpy._native import execution, timer
 from hystrixpy._native.pool import stop_fallbacks
+from hystrixpy.errors import PropertyError
+from hystrixpy.properties.faults import invalid
 from hystrixpy.registry import callbacks, held
 from hystrixpy.registry.change import reapply
 from hystrixpy.registry.held import Retired, RetiredPool, State
@@ -23,13 +25,17 @@ if TYPE_CHECKING:
 
 __all__ = ["after_fork_in_child", "reset", "shutdown"]
 
+_LIFETIME = 4e9  # seconds
+
 
 def reset(timeout: float | None = None) -> None:
     """Tear everything down: pools, circuits, properties, hooks; the next call starts afresh.
 
     Pools are joined for up to ``timeout`` seconds in all (None: as long as it takes). What settles later
-    counts nowhere in the new circuits. Meant for tests and for reloading an application.
+    counts nowhere in the new circuits. Meant for tests and for reloading an application. Raises
+    ``PropertyError``, with nothing torn down, for a ``timeout`` that is no number.
     """
+    limit = _limit(timeout)
     with held.lock:
         old, held.state = held.state, State()
         for each in old.circuits.values():
@@ -42,7 +48,7 @@ def reset(timeout: float | None = None) -> None:
         callback()
     properties.reset_sources()
     reapply()  # circuits that calls under way have made meanwhile, of what was just forgotten
-    _stop(old.pools.values(), wait=True, timeout=timeout)
+    _stop(old.pools.values(), wait=True, timeout=limit)
 
 
 def shutdown(wait: bool = True) -> None:
@@ -53,6 +59,15 @@ def shutdown(wait: bool = True) -> None:
     for callback in callbacks.shutdown_callbacks:
         callback()
     _stop(thread_pools(), wait=wait, timeout=None)
+
+
+def _limit(timeout: float | None) -> float | None:
+    """Seconds to wait; None, like more than a lifetime, is without end, and what is already over is 0."""
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout != timeout:
+        raise PropertyError(invalid("timeout", timeout, "a number of seconds, or None to wait as long as it takes"))
+    return None if timeout > _LIFETIME else max(0.0, timeout)
 
 
 def _stop(pools: Iterable[ThreadPool], *, wait: bool, timeout: float | None) -> None:

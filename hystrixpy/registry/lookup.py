@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from hystrixpy.metrics import CommandMetrics
+from hystrixpy.properties.faults import unknown_key
 from hystrixpy.registry import held
 from hystrixpy.registry.declared import declared_bindings
 from hystrixpy.registry.pools import claim_pool, pool_of
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterable
 
     from hystrixpy._native.breaker import CircuitBreaker
     from hystrixpy._native.circuit import Circuit
@@ -84,7 +83,7 @@ def circuit(key: str) -> Circuit:
     for binding in declared_bindings():
         if binding.key == key:
             return binding.find_circuit()
-    raise _unknown("command key", key, {*command_keys(), *(binding.key for binding in declared_bindings())})
+    raise unknown_key("command key", key, {*command_keys(), *(binding.key for binding in declared_bindings())})
 
 
 def circuit_breaker(key: str) -> CircuitBreaker:
@@ -111,10 +110,5 @@ def thread_pool(key: str) -> ThreadPool:
     known = {each.thread_pool for each in circuits()} | {each.thread_pool for each in declared_bindings()}
     if key in known:
         return pool_of(key)
-    raise _unknown("thread pool key", key, known)
+    raise unknown_key("thread pool key", key, known)
 
-
-def _unknown(what: str, key: str, known: Iterable[str]) -> KeyError:
-    near = get_close_matches(key, sorted(known), n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else "; none is known yet" if not known else ""
-    return KeyError(f"unknown {what} {key!r}{hint}")

@@ -232,6 +232,7 @@ def test_the_repr_of_a_histogram_tells_window_and_total():
     histogram = LatencyHistogram()
     histogram.record(1.0)
     assert repr(histogram) == "<LatencyHistogram: 1 in 60 s of 6 buckets, 1 in total>"
+    assert "in 1.5 s of 3 buckets" in repr(LatencyHistogram(window=1.5, buckets=3))
 
 
 class HistogramMachine(RuleBasedStateMachine):

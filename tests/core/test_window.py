@@ -300,3 +300,9 @@ def test_repr_tells_the_sum_the_window_and_the_total(clock):
     clock.advance(10.0)
     counter.add(2)
     assert repr(counter) == "<RollingCounter: 2 in 10 s of 10 buckets, 5 in total>"
+
+
+def test_repr_tells_a_window_below_a_second():
+    """Half a second is no 0 s, and thirds do not round it down."""
+    assert repr(RollingCounter(window=0.5, buckets=5)) == "<RollingCounter: 0 in 0.5 s of 5 buckets, 0 in total>"
+    assert "in 10 s of 3 buckets" in repr(RollingCounter(window=10.0, buckets=3))

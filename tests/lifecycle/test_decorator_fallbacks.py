@@ -246,3 +246,12 @@ def test_wrong_defaults_are_told_at_decoration(options, text):
     """A key is of one method; names and values are checked as those of @command."""
     with pytest.raises(PropertyError, match=text):
         command_defaults(**options)
+
+
+def test_defaults_are_for_classes():
+    """On a function they would do nothing: TypeError that says what to use."""
+    with pytest.raises(TypeError, match=r"decorates a class, not .*a function takes @command"):
+
+        @command_defaults(timeout=0.5)
+        def loose():
+            return 1

@@ -131,6 +131,23 @@ def test_an_unknown_key_names_the_nearest_known_one():
         hystrixpy.thread_pool("user")
 
 
+def test_an_unknown_key_names_a_known_one_whatever_was_asked_for():
+    """Another case, something far away, no str at all: KeyError, never an error about the search."""
+
+    class GetUser(Command[int]):
+        group = "users"
+
+        def run(self):
+            return 1
+
+    with pytest.raises(KeyError, match="unknown command key 'GETUSER'; did you mean 'GetUser'"):
+        hystrixpy.circuit_breaker("GETUSER")
+    with pytest.raises(KeyError, match="unknown command key 3; the nearest known is '"):
+        hystrixpy.metrics(3)
+    with pytest.raises(KeyError, match="unknown thread pool key None; the nearest known is '"):
+        hystrixpy.thread_pool(None)
+
+
 def test_a_class_that_is_gone_is_forgotten():
     """Its key was never used, and nothing keeps it."""
     import gc

@@ -164,3 +164,30 @@ def test_limits_hold_after_a_shutdown_that_does_not_wait(threaded):
     gate.wait_reached()
     hystrixpy.shutdown(wait=False)
     assert started.outcome().events == ("TIMEOUT", "FALLBACK_MISSING")
+
+
+@pytest.mark.parametrize("timeout", ["1", True, float("nan")])
+def test_a_timeout_that_is_no_number_tears_nothing_down(timeout):
+    """PropertyError that shows the value, and the circuits are still there: half a reset helps nobody."""
+
+    @hystrixpy.command(isolation="semaphore")
+    def standing():
+        return 1
+
+    standing()
+    with pytest.raises(hystrixpy.PropertyError, match=r"timeout = .*: must be a number of seconds, or None"):
+        hystrixpy.reset(timeout=timeout)
+    assert hystrixpy.metrics("standing").cumulative_count(EventType.SUCCESS) == 1
+
+
+@pytest.mark.parametrize("timeout", [float("inf"), 1e300, 10**400, -1])
+def test_any_number_is_a_timeout(timeout):
+    """More than a lifetime waits as long as it takes, less than nothing does not wait."""
+
+    @hystrixpy.command
+    def once():
+        return 1
+
+    once()
+    hystrixpy.reset(timeout=timeout)
+    assert hystrixpy.command_keys() == ()

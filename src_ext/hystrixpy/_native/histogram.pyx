@@ -288,7 +288,7 @@ cdef class LatencyHistogram:
         return snapshot_of(self.cumulative)
 
     def __repr__(self):
-        window = self.shape.bucket_ns * self.shape.buckets / SECOND
+        window = self.shape.bucket_ns * self.shape.buckets / <double>SECOND
         return f"<LatencyHistogram: {self.snapshot().count} in {window:g} s of {self.shape.buckets} buckets, {self.total.count} in total>"
 
 

@@ -201,7 +201,7 @@ cdef class RollingCounter:
         return hx_load(&self.cumulative)
 
     def __repr__(self):
-        window = self.shape.bucket_ns * self.shape.buckets / SECOND
+        window = self.shape.bucket_ns * self.shape.buckets / <double>SECOND
         return f"<RollingCounter: {self.sum()} in {window:g} s of {self.shape.buckets} buckets, {self.total} in total>"
 
 
