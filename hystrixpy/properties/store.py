@@ -108,8 +108,12 @@ class Store:
             self._failed(message)
 
     def after_fork(self) -> None:
-        """In the child: locks of threads that do not exist here are gone, and watching goes on."""
+        """In the child: locks of threads that do not exist here are gone, and watching goes on.
+
+        What failed in the parent is the parent's to tell: a sum over all processes would count it twice.
+        """
         self._lock = threading.Lock()
+        self.reload_errors = 0
         if self._watcher is not None:
             self._watcher.start()
 

@@ -8,14 +8,16 @@ table         every instrument, once          ledger       sums that never go do
 observe       what instruments answer         instruments  their life on a meter, across forks
 exponential, producer, exporter               native latency buckets as exponential histograms
 record        durations call by call          traces       one span per execution
-pipeline      setup()                         wiring       the connection to the circuits
+pipeline      setup()                         handle       what it returns
+wiring        the connection to the circuits
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hystrixpy.telemetry.pipeline import Telemetry, setup
+from hystrixpy.telemetry.handle import Telemetry
+from hystrixpy.telemetry.pipeline import setup
 from hystrixpy.telemetry.record import record_durations
 
 if TYPE_CHECKING:

@@ -85,7 +85,7 @@ class OTLPExporter(NativeHistogramExporter):
     """
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(metric_exporter(protocol_of_environment(), **kwargs))
+        super().__init__(metric_exporter(protocol_of_environment("METRICS"), **kwargs))
 
 
 otlp_exporter = OTLPExporter

@@ -9,38 +9,59 @@ from typing import Any
 
 from hystrixpy.errors import PropertyError
 
-__all__ = ["PROTOCOLS", "import_extra", "metric_exporter", "protocol_of_environment", "span_exporter"]
+__all__ = [
+    "PROTOCOLS",
+    "checked_endpoint",
+    "checked_protocol",
+    "import_extra",
+    "metric_exporter",
+    "protocol_of_environment",
+    "span_exporter",
+]
 
 PROTOCOLS = {"grpc": "grpc", "http": "http", "http/protobuf": "http"}
-_VARIABLES = ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 
 
 def metric_exporter(protocol: str, endpoint: str | None = None, **kwargs: Any) -> Any:
     """The OTLP metric exporter for a protocol and a base URL; None leaves both to the environment."""
-    flavour = checked_protocol(protocol)
+    flavour = PROTOCOLS[protocol]
     module = import_extra(f"opentelemetry.exporter.otlp.proto.{flavour}.metric_exporter")
     return module.OTLPMetricExporter(endpoint=_endpoint(flavour, endpoint, "v1/metrics"), **kwargs)
 
 
 def span_exporter(protocol: str, endpoint: str | None = None) -> Any:
     """The same for spans."""
-    flavour = checked_protocol(protocol)
+    flavour = PROTOCOLS[protocol]
     module = import_extra(f"opentelemetry.exporter.otlp.proto.{flavour}.trace_exporter")
     return module.OTLPSpanExporter(endpoint=_endpoint(flavour, endpoint, "v1/traces"))
 
 
-def protocol_of_environment() -> str:
-    """The protocol that the environment names, else gRPC."""
-    return next((value for name in _VARIABLES if (value := os.environ.get(name, "").strip())), "grpc")
+def protocol_of_environment(signal: str) -> str:
+    """The protocol that the environment names for a signal (``METRICS``, ``TRACES``) or for all, else gRPC."""
+    for name in (f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"):
+        if value := os.environ.get(name, "").strip():
+            return checked_protocol(value, f" ({name})")
+    return "grpc"
 
 
-def checked_protocol(protocol: str) -> str:
-    """`grpc` or `http`, or a PropertyError that names the nearest."""
-    if protocol not in PROTOCOLS:
-        near = difflib.get_close_matches(str(protocol), PROTOCOLS, n=1, cutoff=0.3)
+def checked_protocol(protocol: str, origin: str = "") -> str:
+    """The protocol as it is, or a PropertyError that names the nearest."""
+    if not isinstance(protocol, str) or protocol not in PROTOCOLS:
+        near = difflib.get_close_matches(str(protocol).lower(), PROTOCOLS, n=1, cutoff=0.3)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise PropertyError(f"unknown OTLP protocol {protocol!r}: it is 'grpc' or 'http'{hint}")
-    return PROTOCOLS[protocol]
+        raise PropertyError(f"unknown OTLP protocol {protocol!r}{origin}: it is 'grpc' or 'http'{hint}")
+    return protocol
+
+
+def checked_endpoint(endpoint: str | None, protocol: str) -> str | None:
+    """The endpoint as it is, or a PropertyError for what would fail at each export only."""
+    if endpoint is None:
+        return None
+    if not isinstance(endpoint, str) or not endpoint.strip():
+        raise PropertyError(f"endpoint is {endpoint!r}: it must be the URL of a collector, as 'http://localhost:4317'")
+    if PROTOCOLS[protocol] == "http" and not endpoint.lower().startswith(("http://", "https://")):
+        raise PropertyError(f"endpoint is {endpoint!r}: over HTTP it must be a URL; did you mean 'http://{endpoint}'?")
+    return endpoint
 
 
 def import_extra(module: str) -> Any:

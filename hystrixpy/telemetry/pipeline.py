@@ -4,62 +4,17 @@ from __future__ import annotations
 
 import math
 import threading
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal
 
 from opentelemetry import metrics, trace
 
 from hystrixpy.errors import PropertyError
 from hystrixpy.telemetry import otlp, record, wiring
+from hystrixpy.telemetry.handle import Telemetry
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-__all__ = ["Telemetry", "setup"]
+__all__ = ["setup"]
 
 _HISTOGRAMS = ("native", "record", "off")
-
-
-class Telemetry:
-    """The pipeline ``setup()`` made. As a context manager it shuts down at the end."""
-
-    def __init__(self, meters: Any = None, exporter: Any = None, tracers: Any = None) -> None:
-        self._meters = meters
-        self._exporter = exporter
-        self._tracers = tracers
-        self._lock = threading.Lock()
-        self._down = False
-
-    def flush(self, timeout: float = 10.0) -> bool:
-        """Send everything now, waiting `timeout` seconds at most. True only if the collector took the metrics."""
-        if self._meters is None or self._down:
-            return self._meters is None
-        return _within(timeout, self._flush)
-
-    def shutdown(self, timeout: float = 10.0) -> None:
-        """Send what is left and stop, waiting `timeout` seconds at most. A second call does nothing."""
-        with self._lock:
-            already, self._down = self._down, True
-        if self._meters is not None and not already:
-            _within(timeout, lambda: self._shutdown(timeout))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self.shutdown()
-
-    def _flush(self) -> bool:
-        traced = self._tracers.force_flush() if self._tracers is not None else True
-        self._exporter.arrived = False  # force_flush() itself says True even while every export fails
-        self._meters.force_flush()
-        return bool(traced and self._exporter.arrived)
-
-    def _shutdown(self, timeout: float) -> bool:
-        if self._tracers is not None:
-            self._tracers.shutdown()
-        self._meters.shutdown(timeout_millis=timeout * 1000)
-        record.record_durations(False)
-        return True
 
 
 def setup(
@@ -74,30 +29,45 @@ def setup(
     `endpoint` is the collector's base URL (``http://localhost:4317``; over HTTP ``/v1/metrics`` is appended), by
     default ``OTEL_EXPORTER_OTLP_ENDPOINT``; `protocol` by default ``OTEL_EXPORTER_OTLP_PROTOCOL``, else gRPC. The
     other ``OTEL_*`` variables hold too. `histograms`: ``native`` costs a call nothing, ``record`` gives exemplars
-    for some 10 us a call.
+    for some 10 us a call. What is left at the end of the program is sent then, for 5 seconds at most.
 
     Raises PropertyError for a bad argument, ImportError without the extra ``otlp``, and RuntimeError if the
     application has a provider already.
     """
-    flavour = otlp.checked_protocol(protocol or otlp.protocol_of_environment())
-    _check(interval, histograms)
+    metrics_protocol = _protocol(protocol, "METRICS")
+    _check(interval, histograms, traces)
+    otlp.checked_endpoint(endpoint, metrics_protocol)
     if not wiring.enabled():
         return Telemetry()
     otlp.import_extra("opentelemetry.sdk.metrics.export")
-    _refuse_second_provider(traces)
-    meters, exporter = _meters(flavour, endpoint, interval, histograms)
-    tracers = _tracers(flavour, endpoint) if traces else None
+    with _lock:
+        _refuse_second_provider(traces)
+        # Both exporters first: they may raise, and a provider that is set stays.
+        spans = otlp.span_exporter(_protocol(protocol, "TRACES"), endpoint) if traces else None
+        meters, exporter = _meters(otlp.metric_exporter(metrics_protocol, endpoint), interval, histograms)
+        tracers = _tracers(spans) if traces else None
     wiring.bind()
-    return Telemetry(meters, exporter, tracers)
+    target = f"to {endpoint or 'the endpoint of the environment'} over {metrics_protocol} every {interval:g} s"
+    return Telemetry(meters, exporter, tracers, target)
 
 
-def _check(interval: float, histograms: str) -> None:
+_lock = threading.Lock()
+"""Of two threads that set up at once one gets its pipeline, and the other the RuntimeError."""
+
+
+def _protocol(given: str | None, signal: str) -> str:
+    return otlp.protocol_of_environment(signal) if given is None else otlp.checked_protocol(given)
+
+
+def _check(interval: float, histograms: str, traces: bool) -> None:
     if isinstance(interval, bool) or not isinstance(interval, (int, float)):
         raise PropertyError(f"interval is {interval!r}: it must be a number of seconds")
     if not math.isfinite(interval) or interval <= 0:
         raise PropertyError(f"interval is {interval!r}: it must be more than 0 seconds")
     if histograms not in _HISTOGRAMS:
         raise PropertyError(f"histograms is {histograms!r}: it must be one of {', '.join(map(repr, _HISTOGRAMS))}")
+    if not isinstance(traces, bool):
+        raise PropertyError(f"traces is {traces!r}: it must be True or False")
 
 
 def _refuse_second_provider(traces: bool) -> None:
@@ -110,50 +80,42 @@ def _refuse_second_provider(traces: bool) -> None:
             raise RuntimeError(
                 f"this process has an OpenTelemetry {kind} already ({type(provider).__module__}), and hystrixpy's "
                 "metrics and spans go there without setup(). For latency histograms wrap its exporter in "
-                "hystrixpy.telemetry.NativeHistogramExporter, or start with OTEL_METRICS_EXPORTER=hystrixpy_otlp"
+                "hystrixpy.telemetry.NativeHistogramExporter, or start with OTEL_METRICS_EXPORTER=hystrixpy_otlp. "
+                "If it was setup() that made it, keep the handle: a process can be set up once"
             )
 
 
-def _meters(flavour: str, endpoint: str | None, interval: float, histograms: str) -> tuple[Any, Any]:
+def _meters(exporter: Any, interval: float, histograms: str) -> tuple[Any, Any]:
     from opentelemetry.sdk.metrics import MeterProvider
 
     from hystrixpy.telemetry.exporter import ForwardingExporter, NativeHistogramExporter
 
-    wrap = ForwardingExporter if histograms == "off" else NativeHistogramExporter
-    exporter = wrap(otlp.metric_exporter(flavour, endpoint))
-    provider = MeterProvider(metric_readers=[_reader(exporter, interval)])
+    wrapped = (ForwardingExporter if histograms == "off" else NativeHistogramExporter)(exporter)
+    provider = MeterProvider(metric_readers=[_reader(wrapped, interval)], shutdown_on_exit=False)
     metrics.set_meter_provider(provider)
     if histograms == "record":
         record.record_durations()
-    return provider, exporter
+    return provider, wrapped
 
 
 def _reader(exporter: Any, interval: float) -> Any:
-    from opentelemetry.sdk.metrics import ObservableCounter, ObservableGauge
+    from opentelemetry.sdk.metrics import Histogram, ObservableCounter, ObservableGauge, ObservableUpDownCounter
     from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
     # One command key has some ten series; the SDK folds all beyond 2000 series of an instrument into one.
-    room: Any = {ObservableCounter: 1_000_000, ObservableGauge: 1_000_000}
+    kinds = (ObservableCounter, ObservableGauge, ObservableUpDownCounter, Histogram)
+    room: Any = dict.fromkeys(kinds, 1_000_000)
     try:
         return PeriodicExportingMetricReader(exporter, interval * 1000, cardinality_limits=room)
     except TypeError:  # an SDK without the limit
         return PeriodicExportingMetricReader(exporter, interval * 1000)
 
 
-def _tracers(flavour: str, endpoint: str | None) -> Any:
+def _tracers(exporter: Any) -> Any:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    provider = TracerProvider()
-    provider.add_span_processor(BatchSpanProcessor(otlp.span_exporter(flavour, endpoint)))
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(BatchSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
     return provider
-
-
-def _within(timeout: float, work: Callable[[], bool]) -> bool:
-    """Do `work` for `timeout` seconds at most: an exporter retries a dead collector for longer than asked."""
-    done: list[bool] = []
-    worker = threading.Thread(target=lambda: done.append(work()), name="hystrix-telemetry", daemon=True)
-    worker.start()
-    worker.join(timeout)
-    return bool(done and done[0])

@@ -11,7 +11,7 @@ import threading
 from typing import Any
 
 from opentelemetry import context, trace
-from opentelemetry.trace import NoOpTracerProvider, ProxyTracerProvider, SpanKind, Status, StatusCode
+from opentelemetry.trace import NoOpTracer, ProxyTracerProvider, SpanKind, Status, StatusCode
 
 from hystrixpy._native.collapse import set_link_finder
 from hystrixpy._native.execution import ignore_tracer, look_for_tracer, span_facts
@@ -65,12 +65,13 @@ def _tracer() -> Any:
 
 
 def _tracer_of(provider: trace.TracerProvider) -> Any:
-    if isinstance(provider, NoOpTracerProvider):
-        ignore_tracer(provider)
-        return None
     if isinstance(provider, ProxyTracerProvider):
         return None
-    return provider.get_tracer(SCOPE)
+    tracer = provider.get_tracer(SCOPE)
+    if isinstance(tracer, NoOpTracer):  # of a NoOpTracerProvider, or of the SDK's under OTEL_SDK_DISABLED
+        ignore_tracer(provider)
+        return None
+    return tracer
 
 
 class CommandSpan:

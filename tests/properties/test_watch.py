@@ -364,3 +364,13 @@ def test_without_the_kernels_help_the_thread_polls(tmp_path, monkeypatch, caplog
     finally:
         remove_on_change(changed.set)
     assert "the kernel does not watch the configuration" in caplog.text
+
+
+def test_a_forked_child_counts_its_own_reload_errors() -> None:
+    """From zero: a sum over parent and children counts each error once."""
+    reload_failed("broken")
+    child = os.fork()
+    if child == 0:
+        os._exit(reload_errors())
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert reload_errors() > 0

@@ -351,10 +351,18 @@ def test_sampled_out_spans_still_carry_their_decision(monkeypatch: pytest.Monkey
     assert not seen[0].trace_flags.sampled
 
 
-@pytest.mark.parametrize("provider", [None, NoOpTracerProvider()], ids=["none", "no-op"])
-def test_without_a_recording_provider_nothing_is_allocated(provider: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def disabled_provider(monkeypatch: pytest.MonkeyPatch) -> TracerProvider:
+    """The SDK's, as OTEL_SDK_DISABLED leaves it."""
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    return TracerProvider()
+
+
+@pytest.mark.parametrize(
+    "make", [lambda _: None, lambda _: NoOpTracerProvider(), disabled_provider], ids=["none", "no-op", "disabled"]
+)
+def test_without_a_recording_provider_nothing_is_allocated(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """No span, no context, no watcher: the memory traced over many calls is not ours."""
-    use(provider, monkeypatch)
+    use(make(monkeypatch), monkeypatch)
 
     class Quiet(Command[int]):
         properties = CommandProperties(isolation="semaphore")
