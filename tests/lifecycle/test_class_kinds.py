@@ -144,3 +144,16 @@ def test_attributes_set_before_super_init_stay():
             return self.number
 
     assert Fetch(3).execute() == 3
+
+
+def test_a_task_needs_a_running_loop():
+    """RuntimeError that names the command and what to call, no warning of a coroutine, and the command is unused."""
+
+    class Fetch(AsyncCommand[int]):
+        async def run(self):
+            return 1
+
+    command = Fetch()
+    with pytest.raises(RuntimeError, match="no running event loop for a task of command 'Fetch'.*asyncio.run"):
+        command.queue()
+    assert asyncio.run(command.execute()) == 1

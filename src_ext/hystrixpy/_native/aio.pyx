@@ -71,8 +71,15 @@ cdef class AioCommand(CommandLife):
         return self._hx_drive()
 
     def queue(self):
-        """Start the command as an ``asyncio.Task`` of the running loop."""
-        return create_task(self._hx_drive())
+        """Start the command as an ``asyncio.Task`` of the running loop; RuntimeError where none runs."""
+        try:
+            loop = get_running_loop()
+        except RuntimeError:
+            raise RuntimeError(
+                f"no running event loop for a task of command {self.binding.key!r}: call queue() inside an async def, "
+                f"or run the command by itself with asyncio.run(command.execute())"
+            ) from None
+        return loop.create_task(self._hx_drive())
 
     async def _hx_drive(self):
         cdef Place place
