@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 def is_async(breaker: CircuitBreaker, fn: Any) -> bool:
     """Whether ``fn`` makes a coroutine. Raises TypeError if ``breaker`` cannot guard it at all."""
-    if not callable(fn):
-        raise TypeError(f"{breaker!r} decorates functions, not {fn!r}; put it under @classmethod or @property")
+    if not callable(fn) or isinstance(fn, staticmethod):  # callable, but what is made of it would bind an instance
+        raise TypeError(
+            f"{breaker!r} decorates functions, not {fn!r}; put it under @staticmethod, @classmethod or @property"
+        )
     if inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
         raise TypeError(
             f"{fn!r} is a generator: its work is done after the call returned, where a decorator cannot see it. "

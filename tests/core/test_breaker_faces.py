@@ -329,9 +329,10 @@ def test_generators_are_refused(breaker: CircuitBreaker) -> None:
 
 
 def test_what_cannot_be_called_is_refused(breaker: CircuitBreaker) -> None:
-    """A classmethod object, for instance, which must be outside."""
-    with pytest.raises(TypeError, match="put it under @classmethod or @property"):
-        breaker(classmethod(give))
+    """Class and static methods, for instance, which must be outside: a static one would be bound after all."""
+    for method in (classmethod(give), staticmethod(give)):
+        with pytest.raises(TypeError, match="put it under @staticmethod, @classmethod or @property"):
+            breaker(method)
 
 
 # -- together --

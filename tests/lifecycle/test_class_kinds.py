@@ -154,6 +154,6 @@ def test_a_task_needs_a_running_loop():
             return 1
 
     command = Fetch()
-    with pytest.raises(RuntimeError, match="no running event loop for a task of command 'Fetch'.*asyncio.run"):
+    with pytest.raises(RuntimeError, match=r"no running event loop for a task of command 'Fetch'.*asyncio.run"):
         command.queue()
     assert asyncio.run(command.execute()) == 1

@@ -1,0 +1,111 @@
+"""Thread commands in a real prefork server: workers start clean, whatever the master was in the middle of."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.request import urlopen
+
+import pytest
+
+from tests.telemetry.ports import free_port, wait_for_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+GUNICORN = Path(sys.executable).with_name("gunicorn")
+ROOT = Path(__file__).parents[2]
+pytestmark = [
+    pytest.mark.skipif(not GUNICORN.exists(), reason="gunicorn is not installed"),
+    pytest.mark.serial,
+]
+
+APP = """
+import json, os, threading, time
+from hystrixpy import CommandProperties, EventType, command, metrics, thread_pool
+
+@command(thread_pool="fetch")
+def fetch():
+    return threading.current_thread().name
+
+@command(timeout=0.05, thread_pool="hang", fallback=lambda seconds: "gave up")
+def hang(seconds):
+    time.sleep(seconds)
+
+@command(timeout=0.05, thread_pool="stuck", fallback=lambda: "gave up")
+def left():
+    time.sleep(3600)
+
+@command(timeout=None, thread_pool="stuck")
+def stuck():
+    begun.set()
+    time.sleep(3600)
+
+begun = threading.Event()
+
+# The master's own life before the fork: a warm thread, a timer, one run in flight, one left behind by its caller.
+fetch()
+left()
+stuck.queue()
+begun.wait()
+MASTER = {"pid": os.getpid(), "active": thread_pool("stuck").active, "abandoned": metrics("left").abandoned}
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "application/json")])
+    answer = {
+        "master": MASTER,
+        "pid": os.getpid(),
+        "in flight": [thread_pool("stuck").active, metrics("stuck").concurrency, metrics("left").abandoned],
+        "thread": fetch(),
+        "fetched": metrics("fetch").cumulative_count(EventType.SUCCESS),
+        "execute": hang(0.2),
+        "queue": hang.queue(0.2).result(),
+    }
+    return [json.dumps(answer).encode()]
+"""
+
+REQUESTS = 8
+
+
+@pytest.fixture(params=[(), ("--worker-class", "gthread", "--threads", "4")], ids=["sync", "threads"])
+def url(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A server whose master has loaded the application, and used it, before it forked two workers."""
+    (tmp_path / "app.py").write_text(APP)
+    port = free_port()
+    command = [GUNICORN, "--preload", "-b", f"127.0.0.1:{port}", "-w", "2", *request.param, "app:app"]
+    with (
+        (tmp_path / "log").open("w") as log,
+        subprocess.Popen(
+            command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=log, stderr=log
+        ) as process,
+    ):
+        try:
+            wait_for_port(port, process)
+            yield f"http://127.0.0.1:{port}/"
+        finally:
+            process.terminate()
+            assert process.wait(30) == 0, (tmp_path / "log").read_text()
+
+
+def ask(url: str) -> dict[str, Any]:
+    with urlopen(url, timeout=30) as response:
+        answer: dict[str, Any] = json.load(response)
+    return answer
+
+
+def test_workers_of_a_busy_master_start_clean(url: str) -> None:
+    """Nothing in flight, threads and timer of their own, and counters that go on from the master's one call."""
+    with ThreadPoolExecutor(4) as crowd:
+        answers = list(crowd.map(ask, [url] * REQUESTS))
+    for answer in answers:
+        assert (answer["master"]["active"], answer["master"]["abandoned"]) == (2, 1)
+        assert answer["pid"] != answer["master"]["pid"]
+        assert answer["in flight"] == [0, 0, 0]
+        assert answer["thread"].startswith("hystrix-fetch-")
+        assert answer["fetched"] >= 2
+        assert (answer["execute"], answer["queue"]) == ("gave up", "gave up")
