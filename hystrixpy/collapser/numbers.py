@@ -18,6 +18,7 @@ __all__ = [
     "BatchSizes",
     "CollapserMetrics",
     "RetiredCollapser",
+    "after_fork_in_child",
     "collapser_keys",
     "collapser_metrics",
     "collapser_totals",
@@ -228,6 +229,14 @@ def retire_all() -> None:
         for key, metrics in _metrics.items():
             _retired[key] = _retired.get(key, RetiredCollapser(key)).plus(metrics)
         _metrics.clear()
+
+
+def after_fork_in_child() -> None:
+    """Locks that threads of the parent held are free here."""
+    global _lock
+    _lock = threading.Lock()
+    for metrics in _metrics.values():
+        metrics._lock = threading.Lock()
 
 
 def _bucket() -> int:

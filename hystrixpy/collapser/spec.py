@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from hystrixpy import properties, registry
 from hystrixpy._native import collapse
 from hystrixpy._native.collapse import Gatherer, Spec
-from hystrixpy.collapser.numbers import metrics_for, retire_all
+from hystrixpy.collapser.numbers import after_fork_in_child, metrics_for, retire_all
 from hystrixpy.errors import PropertyError
 from hystrixpy.properties.conflict import warn_of_conflict
 from hystrixpy.properties.faults import did_you_mean
@@ -111,6 +111,7 @@ def _code_of(key: str) -> tuple[str, CollapserProperties | None]:
 
 def _forked() -> None:
     """In a forked child: whoever waited in a GLOBAL collapser waits in the parent."""
+    after_fork_in_child()
     for spec in list(_specs):
         spec.shared.clear()
 

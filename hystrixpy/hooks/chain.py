@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -105,6 +106,15 @@ def _publish(hooks: tuple[Any, ...]) -> None:
     global chain
     chain = Chain(hooks)  # before the flag: whoever sees the flag finds the hooks
     set_armed(ARMED_HOOKS, bool(hooks))
+
+
+def _forked() -> None:
+    """In a forked child: a thread of the parent may have held it."""
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def _check(hook: object) -> None:

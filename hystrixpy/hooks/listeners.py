@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Protocol
@@ -156,4 +157,11 @@ def tell_abandoned(key: str, pool: str) -> None:
         )
 
 
+def _forked() -> None:
+    """In a forked child: a thread of the parent may have held it."""
+    global _lock
+    _lock = threading.Lock()
+
+
 set_transition_sink(_tell_transition)
+os.register_at_fork(after_in_child=_forked)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +28,8 @@ class ForwardingExporter(MetricExporter):
     """Passes everything on to another exporter, and remembers whether the last export arrived."""
 
     def __init__(self, exporter: MetricExporter) -> None:
+        if not isinstance(exporter, MetricExporter):
+            raise TypeError(f"{type(self).__name__} wraps a MetricExporter of OpenTelemetry's SDK, not {exporter!r}")
         # The SDK's reader takes these two from the exporter it is given, so the wrapper must show them.
         super().__init__(exporter._preferred_temporality, exporter._preferred_aggregation)
         self._exporter = exporter
@@ -47,7 +51,12 @@ class ForwardingExporter(MetricExporter):
         self._exporter.shutdown(timeout_millis=timeout_millis, **kwargs)
 
     def __getattr__(self, name: str) -> Any:  # set_meter_provider and what else an exporter may offer
-        return getattr(self.__dict__["_exporter"], name)
+        if name == "_exporter":  # not there yet
+            raise AttributeError(name)
+        return getattr(self._exporter, name)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} around {type(self._exporter).__name__}>"
 
 
 class NativeHistogramExporter(ForwardingExporter):
@@ -55,17 +64,26 @@ class NativeHistogramExporter(ForwardingExporter):
 
     Give it to a ``PeriodicExportingMetricReader`` in place of the exporter; one wrapper per reader. It follows
     the temporality the wrapped exporter prefers for histograms. In delta, what a failed export carried is told
-    again by the next one.
+    again by the next one. Raises TypeError for what is no exporter, and for one that is wrapped already.
 
     >>> from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, PeriodicExportingMetricReader
     >>> reader = PeriodicExportingMetricReader(NativeHistogramExporter(ConsoleMetricExporter()))  # doctest: +SKIP
     """
 
     def __init__(self, exporter: MetricExporter) -> None:
+        if isinstance(exporter, NativeHistogramExporter):
+            raise TypeError(f"{exporter!r} adds the histograms already; wrapped again it would send them twice")
         super().__init__(exporter)
         wanted = (self._preferred_temporality or {}).get(Histogram, AggregationTemporality.CUMULATIVE)
         self._producer = NativeHistogramProducer(ledger(), wanted)
         self._lock = threading.Lock()
+        me = weakref.ref(self)
+        os.register_at_fork(after_in_child=lambda: None if (here := me()) is None else here._after_fork_in_child())
+
+    def _after_fork_in_child(self) -> None:
+        # An export of the parent that was under way holds the lock: for seconds, while a collector is dead.
+        self._lock = threading.Lock()
+        self._producer.after_fork_in_child()
 
     def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> MetricExportResult:
         """Export what the SDK collected and the native histograms as one message."""

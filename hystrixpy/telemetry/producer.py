@@ -34,6 +34,10 @@ class NativeHistogramProducer:
         self._lock = threading.Lock()
         self._forget()
 
+    def after_fork_in_child(self) -> None:
+        """The lock may have been held by a thread of the parent."""
+        self._lock = threading.Lock()
+
     def _forget(self) -> None:
         self._epoch_ns = self._ledger.started_ns
         self._delivered: dict[str, dict[Series, Counts]] = {}

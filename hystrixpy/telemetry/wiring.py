@@ -27,7 +27,7 @@ _instruments: Instruments | None = None
 
 def enabled() -> bool:
     """Whether telemetry is wanted at all: HYSTRIXPY_TELEMETRY=off says no, to traces too."""
-    return os.environ.get("HYSTRIXPY_TELEMETRY", "").strip().lower() != "off"
+    return os.environ.get("HYSTRIXPY_TELEMETRY", "").strip().lower() not in ("off", "0", "false", "no")
 
 
 def ledger() -> Ledger:

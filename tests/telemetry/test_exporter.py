@@ -211,6 +211,18 @@ def test_the_wrapper_is_transparent() -> None:
 
 
 @pytest.mark.usefixtures("ledger")
+def test_what_cannot_be_wrapped() -> None:
+    """A TypeError for what is no exporter, and for a wrapper: the histograms would arrive twice."""
+    wrapper = exporters.NativeHistogramExporter(MemoryExporter())
+    assert repr(wrapper) == "<NativeHistogramExporter around MemoryExporter>"
+    with pytest.raises(TypeError, match="around MemoryExporter> adds the histograms already"):
+        exporters.NativeHistogramExporter(wrapper)
+    for wrong in (None, MemoryExporter):
+        with pytest.raises(TypeError, match="wraps a MetricExporter"):
+            exporters.NativeHistogramExporter(wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("ledger")
 @pytest.mark.parametrize(("protocol", "flavour"), [("grpc", "grpc"), ("http/protobuf", "http"), ("", "grpc")])
 def test_the_entry_point_takes_the_protocol_of_the_environment(
     monkeypatch: pytest.MonkeyPatch, protocol: str, flavour: str

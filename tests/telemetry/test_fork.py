@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+from typing import TYPE_CHECKING, Any
+
 import pytest
 
+import hystrixpy
+from hystrixpy.collapser.numbers import metrics_for
 from hystrixpy.demo.receiver import Receiver
+from hystrixpy.hooks import chain, listeners
+from hystrixpy.telemetry.exporter import NativeHistogramExporter
 from tests.telemetry.apps import succeed
+from tests.telemetry.fakes import MemoryExporter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 EVENTS = "hystrix.command.events"
 DURATION = "hystrix.command.duration"
@@ -56,3 +69,44 @@ def test_a_pipeline_of_its_own(temporality: str) -> None:
         received = receiver.received
     assert received.total(EVENTS) == 3
     assert received.histogram_count(DURATION) == 3
+
+
+def forked_holding(locks: list[Any], work: Callable[[], object]) -> int:
+    """The exit status of a child that does `work`, forked while another thread, as it were, held the locks."""
+    with contextlib.ExitStack() as held:
+        for lock in locks:
+            held.enter_context(lock)
+        child = os.fork()
+        if child == 0:
+            signal.alarm(10)
+            os._exit(0 if work() else 1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_an_export_under_way_in_the_parent_does_not_hold_up_the_child() -> None:
+    """With a dead collector one is under way most of the time."""
+    exporter = NativeHistogramExporter(MemoryExporter())
+    locks = [exporter._lock, exporter._producer._lock]
+    assert forked_holding(locks, lambda: exporter._producer.produce() is None and not exporter._lock.locked()) == 0
+
+
+def test_a_batch_that_is_counted_in_the_parent_does_not_hold_up_the_child() -> None:
+    """The child reads the sizes of batches as soon as it is forked."""
+    numbers = metrics_for("Forked")
+    numbers.batch_sent(3)
+    assert forked_holding([numbers._lock], lambda: numbers.batch_size_cumulative.total == 3) == 0
+
+
+def test_hooks_and_listeners_can_be_added_in_a_child() -> None:
+    """Whatever the parent's threads were at."""
+
+    class Both(hystrixpy.CommandHook):
+        def on_start(self, command: Any) -> None: ...
+        def on_event(self, event: Any, key: str) -> None: ...
+
+    def add() -> bool:
+        hystrixpy.add_hook(both := Both())
+        hystrixpy.add_listener(both)
+        return both in chain.chain.hooks and both in listeners._told.listeners
+
+    assert forked_holding([chain._lock, listeners._lock], add) == 0
