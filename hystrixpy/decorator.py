@@ -160,6 +160,12 @@ def _check_kinds(decorator: str, options: dict[str, Any]) -> None:
             raise PropertyError(f"@{decorator}(cache_key={value!r}): must be a callable")
 
 
+def _check_fallback(fallback: Any, owner: str, is_async: bool) -> None:
+    if not is_async and callable(fallback) and inspect.iscoroutinefunction(inspect.unwrap(fallback)):
+        name = getattr(fallback, "__qualname__", repr(fallback))
+        raise TypeError(f"{owner} is a plain def, but its fallback {name} is an async def: make both the same")
+
+
 # -- making ------------------------------------------------------------------------------------------
 
 
@@ -175,6 +181,7 @@ def _guard(decorated: Any, options: dict[str, Any]) -> Any:
             f"put @command on the function that fetches, and iterate over its result"
         )
     is_async = inspect.iscoroutinefunction(plain)
+    _check_fallback(options.get("fallback"), getattr(plain, "__qualname__", repr(plain)), is_async)
     kind = AsyncCommandFunction if is_async else CommandFunction
     given = {"fallback": options.get("fallback"), "cache_key": options.get("cache_key")}
     made: Any = kind(function, _declare, binds=binds, **given)
@@ -236,5 +243,7 @@ def _with_defaults(guarded: Any) -> dict[str, Any]:
     merged = {**defaults, **own}
     if own.get("properties") is not None:
         merged["properties"] = own["properties"].over(defaults.get("properties"))
+    owner = getattr(guarded, "__qualname__", repr(guarded.__wrapped__))
+    _check_fallback(merged.get("fallback"), owner, isinstance(guarded, AsyncCommandFunction))
     guarded._use(merged.get("fallback"), merged.get("cache_key"))
     return merged

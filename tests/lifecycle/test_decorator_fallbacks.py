@@ -255,3 +255,74 @@ def test_defaults_are_for_classes():
         @command_defaults(timeout=0.5)
         def loose():
             return 1
+
+
+async def answer_later():
+    """A fallback for coroutine functions."""
+    return "later"
+
+
+def test_an_async_fallback_of_a_plain_function_is_told_at_decoration():
+    """TypeError that names both, as for classes: nobody would await it; a guarded coroutine function is one too."""
+    for fallback in (answer_later, command(key="later")(answer_later)):
+        with pytest.raises(TypeError, match=r"fail is a plain def, but its fallback answer_later is an async def"):
+
+            @command(fallback=fallback)
+            def fail():
+                raise OSError
+
+
+def test_an_async_fallback_of_a_class_is_told_to_its_plain_methods():
+    """At their first call, for only then is it known that they have nothing of their own."""
+
+    @command_defaults(isolation="semaphore", fallback=answer_later)
+    class Mixed:
+        @command
+        def plain(self):
+            raise OSError
+
+    with pytest.raises(TypeError, match=r"Mixed.plain is a plain def, but its fallback answer_later is an async def"):
+        Mixed().plain()
+
+
+def test_an_async_fallback_by_name_is_a_failing_fallback():
+    """It is only found when it is due: TypeError, and the cause is what made run fail."""
+
+    class Repository:
+        @command(isolation="semaphore", fallback="later")
+        def get(self):
+            raise OSError
+
+        async def later(self):
+            return "later"
+
+    with pytest.raises(TypeError, match=r"fallback 'later' of command 'Repository.get' is an async def") as raised:
+        Repository().get()
+    assert isinstance(raised.value.__cause__, OSError)
+    assert hystrixpy.metrics("Repository.get").cumulative_count(EventType.FALLBACK_FAILURE) == 1
+
+
+@pytest.mark.parametrize("part", ["function", "fallback"])
+def test_a_plain_function_that_returns_a_coroutine_is_told_so(part):
+    """Calling it has done no work yet: TypeError instead of a success that guarded nothing, and no warning."""
+
+    def fail():
+        raise OSError
+
+    coroutine = lambda: answer_later()  # noqa: E731 - looks like a plain function
+    work = {"function": coroutine, "fallback": fail}[part]
+    guarded = command(key="hidden", isolation="semaphore", fallback=coroutine if part == "fallback" else None)(work)
+    with pytest.raises(TypeError, match=f"the {part} of command 'hidden' returned a coroutine"):
+        guarded()
+    assert hystrixpy.metrics("hidden").cumulative_count(EventType.SUCCESS) == 0
+
+
+def test_a_name_for_a_fallback_of_a_plain_function_is_told_so():
+    """There is no object to have the method, whatever its first argument is."""
+
+    @command(isolation="semaphore", fallback="safe")
+    def double(number):
+        return 2 * number
+
+    with pytest.raises(PropertyError, match="'safe' of command 'double' names a method, but it is called without"):
+        double(3)

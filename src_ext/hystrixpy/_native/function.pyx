@@ -1,7 +1,7 @@
 """The function form: ``@command`` makes a CommandFunction; each call of it makes one command and executes it."""
 
 from cpython.object cimport PyObject, PyTypeObject, ternaryfunc
-from cpython.ref cimport Py_INCREF
+from cpython.ref cimport Py_DECREF, Py_INCREF
 
 from hystrixpy._native.aio cimport AioCommand
 from hystrixpy._native.circuit cimport SEMAPHORE
@@ -9,18 +9,26 @@ from hystrixpy._native.drive cimport Raw, SyncCommand, execute_command
 from hystrixpy._native.execution cimport Binding, CommandLife
 
 from functools import update_wrapper
-from inspect import Parameter, signature
+from inspect import Parameter, iscoroutinefunction, signature
 
 from hystrixpy.errors import PropertyError
 
 cdef extern from "Python.h":
     PyObject *PyObject_Call(object function, object args, PyObject *kwargs) noexcept
     object PyObject_CallObject(object function, object args)
+    bint PyCoro_CheckExact(object o)
 
 
 cdef inline PyObject *call(object function, tuple args, dict kwargs) noexcept:
     """A new reference, or NULL with the error indicator set."""
     return PyObject_Call(function, args, NULL if kwargs is None else <PyObject *>kwargs)
+
+
+cdef object no_coroutine(Guarded guarded, str part, object value):
+    """The TypeError for a coroutine out of a plain function: nothing of its work has happened, so nothing was guarded."""
+    value.close()
+    return TypeError(f"{part} of command {guarded.key!r} returned a coroutine, but the command is of a plain def and "
+                     f"nobody would await it here: put @command on the async def itself, or return a value")
 
 
 cdef class Guarded:
@@ -87,6 +95,9 @@ cdef class Guarded:
         if not self.fallback_known:              # a name: subclasses may override the method
             function = self.find_fallback(args)
             wants, args = wants_error(function), args if self.binds_nothing else args[1:]
+            if iscoroutinefunction(function) and isinstance(self, CommandFunction):
+                raise TypeError(f"fallback {self.fallback_spec!r} of command {self.key!r} is an async def, "
+                                f"but the command is of a plain def: make both the same")
         if wants:
             kwargs = {**(kwargs or {}), "error": command.the_error()}
         if kwargs is None:
@@ -98,7 +109,7 @@ cdef object missing_fallback(Guarded guarded, object place, str name):
     """A PropertyError that names what was looked for and what is near it."""
     from difflib import get_close_matches
 
-    if place is None:
+    if place is None or getattr(guarded, "_hx_owner", None) is None:
         return PropertyError(
             f"fallback {name!r} of command {guarded.key!r} names a method, but it is called without an instance; "
             f"give a function itself as a callable: fallback=fn", command_key=guarded.key,
@@ -125,11 +136,18 @@ cdef class FunctionCommand(SyncCommand):
     """One call of a guarded function, not yet executed or executed once."""
 
     cdef PyObject *call_run(self) noexcept:
-        return call(self.guarded.function, self.args, self.kwargs)
+        cdef PyObject *value = call(self.guarded.function, self.args, self.kwargs)
+        if value != NULL and PyCoro_CheckExact(<object>value):
+            set_error(no_coroutine(self.guarded, "the function", <object>value))
+            Py_DECREF(<object>value)
+            return NULL
+        return value
 
     cdef PyObject *call_fallback(self) noexcept:
         try:
             value = self.guarded.fall_back(self, self.args, self.kwargs)
+            if PyCoro_CheckExact(value):
+                raise no_coroutine(self.guarded, "the fallback", value)
         except BaseException as error:
             set_error(error)
             return NULL
