@@ -92,15 +92,18 @@ class CollapserMetrics:
         self._requests = RollingCounter(_WINDOW, _BUCKETS)
         self._hits = RollingCounter(_WINDOW, _BUCKETS)
         self._lock = threading.Lock()
+        self._retired = False
         self._sizes: Counter[int] = Counter()
         self._recent: dict[int, Counter[int]] = {}  # number of a bucket of time -> sizes; bucket = window / buckets
 
     def batch_sent(self, size: int) -> None:
         """Count one batch (one shard) of ``size`` requests."""
-        self._batches.add()
-        self._requests.add(size)
         now = _bucket()
         with self._lock:
+            if self._retired:  # its sums were taken over: what came later would go down again in what is exported
+                return
+            self._batches.add()
+            self._requests.add(size)
             self._sizes[size] += 1
             self._recent.setdefault(now, Counter())[size] += 1
             for old in [each for each in self._recent if each <= now - _SIZE_BUCKETS]:
@@ -157,6 +160,12 @@ class CollapserMetrics:
         with self._lock:
             return BatchSizes(self._sizes)
 
+    def retire(self) -> BatchSizes:
+        """Count no more; the sizes of all batches."""
+        with self._lock:
+            self._retired = True
+            return BatchSizes(self._sizes)
+
     def batch_sizes(self) -> tuple[int, ...]:
         """All batches in the buckets of a latency histogram; see ``BatchSizes.buckets``."""
         return self.batch_size_cumulative.buckets()
@@ -178,7 +187,7 @@ class RetiredCollapser:
     def plus(self, metrics: CollapserMetrics) -> RetiredCollapser:
         """A new sum, so that whoever reads the old one sees it whole."""
         total = RetiredCollapser(self.key)
-        sizes = metrics.batch_size_cumulative
+        sizes = metrics.retire()
         total.batches = self.batches + sizes.count
         total.batched_requests = self.batched_requests + sizes.total
         total.cache_hits = self.cache_hits + metrics.cache_hits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import logging
 import os
@@ -82,7 +83,7 @@ _lock = threading.Lock()
 def add_hook(hook: CommandHook) -> None:
     """Have `hook`'s callbacks called in every execution that begins from now on; a second time changes nothing.
 
-    Raises TypeError for a class, an object without a callback, and callbacks that are coroutine functions.
+    Raises TypeError for a class, for what is no CommandHook and has no callback, and for coroutine functions.
     """
     _check(hook)
     with _lock:
@@ -122,15 +123,26 @@ def _check(hook: object) -> None:
         raise TypeError(f"add_hook takes an instance, not the class {hook.__name__}: add_hook({hook.__name__}())")
     named = [name for name in CALLBACKS if _has(hook, name)]
     if not named:
-        raise TypeError(f"{hook!r} overrides no callback of CommandHook: {', '.join(CALLBACKS)}")
+        _refuse_idle(hook)
     for name in named:
         if inspect.iscoroutinefunction(getattr(hook, name)):
             raise TypeError(f"{name} of {hook!r} is a coroutine function: nobody would await it, so use a plain def")
 
 
+def _refuse_idle(hook: object) -> None:
+    """A CommandHook that overrides nothing is harmless, unless it means to: a misspelt callback never fires."""
+    for name in dir(hook):
+        near = difflib.get_close_matches(name, CALLBACKS, n=1, cutoff=0.8) if name.startswith("on_") else []
+        if near and name not in CALLBACKS:
+            raise TypeError(f"{type(hook).__qualname__}.{name} is no callback of CommandHook; did you mean {near[0]}?")
+    if not isinstance(hook, CommandHook):
+        raise TypeError(f"{hook!r} overrides no callback of CommandHook: {', '.join(CALLBACKS)}")
+
+
 def _has(hook: object, name: str) -> bool:
     """Whether the hook defines the callback itself; those inherited from CommandHook do nothing."""
-    return hasattr(hook, name) and getattr(type(hook), name, None) is not getattr(CommandHook, name)
+    callback = getattr(hook, name, None)
+    return callable(callback) and getattr(callback, "__func__", callback) is not getattr(CommandHook, name)
 
 
 def _owner(callback: Callback) -> object:

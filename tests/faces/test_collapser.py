@@ -35,6 +35,7 @@ from hystrixpy import (
     reset,
 )
 from hystrixpy._native import timer
+from hystrixpy.collapser.numbers import collapser_totals, metrics_for
 from tests.support.collapsing import ASYNC_FORMS, FORMS, Recorded
 from tests.support.pools import eventually
 
@@ -1179,3 +1180,14 @@ def test_async_batches_run_on_the_loop_of_those_who_wait():
     assert loops[:3] == [own] * 3
     # Asked for by a thread alone: created on a sending thread, run where the context was entered.
     assert loops[3:] == [None, own, own]
+
+
+def test_a_batch_that_ends_after_reset_counts_nowhere():
+    """Counted late it would be told once and then taken back: an exported sum that goes down."""
+    numbers = metrics_for("Retired late")
+    numbers.batch_sent(2)
+    reset()
+    numbers.batch_sent(5)
+    assert (numbers.batches, numbers.batched_requests) == (1, 2)
+    (retired,) = [each for each in collapser_totals()[1] if each.key == "Retired late"]
+    assert (retired.batches, retired.batched_requests) == (1, 2)

@@ -266,11 +266,26 @@ async def _coroutine(*_arguments: Any) -> None: ...
     [
         (CommandHook, r"takes an instance.*CommandHook\(\)"),
         (object(), "overrides no callback"),
+        (type("Typo", (CommandHook,), {"on_succes": oops})(), "Typo.on_succes is no callback.*did you mean on_success"),
         (type("Bad", (CommandHook,), {"on_start": _coroutine})(), "on_start.*coroutine function"),
     ],
-    ids=["class", "nothing", "coroutine"],
+    ids=["class", "nothing", "misspelt", "coroutine"],
 )
 def test_what_is_no_hook(hook: Any, match: str) -> None:
     """A TypeError that says what to do."""
     with pytest.raises(TypeError, match=match):
         add_hook(hook)
+
+
+def test_a_hook_may_override_nothing() -> None:
+    """The base class itself does: nothing happens, and nothing is refused."""
+    add_hook(CommandHook())
+    assert DRIVERS[0].outcome(DRIVERS[0].make(Plan())) == "value"
+
+
+def test_a_callback_may_be_set_on_the_instance() -> None:
+    """As tests and monkey patches do."""
+    hook = CommandHook()
+    hook.on_emit = lambda _command, value: value + "!"  # type: ignore[method-assign]
+    add_hook(hook)
+    assert DRIVERS[0].outcome(DRIVERS[0].make(Plan())) == "value!"

@@ -246,6 +246,29 @@ def test_a_reset_takes_nothing_back(receiver: Receiver, pipeline: Pipeline) -> N
     assert receiver.received.histogram_count(DURATION, key) == 7
 
 
+def test_collapsers_arrive_too(receiver: Receiver, pipeline: Pipeline) -> None:
+    """Batches, requests in them, and how large they were; all survive reset()."""
+    key = fresh("collapser")
+
+    @hystrixpy.collapse(key=key, scope="global", delay=10.0, max_batch_size=4)
+    def echo(ids: list[int]) -> list[int]:
+        return ids
+
+    for full in range(3):
+        if full == 2:
+            assert pipeline.export()
+            hystrixpy.reset()
+        assert [future.result(10) for future in [echo.queue(n) for n in range(4)]] == [0, 1, 2, 3]
+    assert pipeline.export()
+    wanted = {"hystrix.collapser.key": key}
+    assert receiver.received.total("hystrix.collapser.batches", wanted) == 3
+    assert receiver.received.total("hystrix.collapser.batched_requests", wanted) == 12
+    assert receiver.received.histogram_count("hystrix.collapser.batch_size", wanted) == 3
+    for point in receiver.received.find("hystrix.collapser.batch_size", wanted):
+        assert point.histogram is not None
+        assert point.histogram.sum == pytest.approx(4 * point.histogram.count, rel=0.045)
+
+
 def test_pools_arrive_too(receiver: Receiver, pipeline: Pipeline) -> None:
     """Completed runs and sizes, by the key of the pool; completed ones survive reset()."""
     pool = fresh("pool")
