@@ -15,7 +15,7 @@ from hystrixpy.hooks.hook import CALLBACKS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-TIMEOUT = 0.05
+TIMEOUT = 0.2  # room for a worker to begin on a busy machine
 SMALL = ThreadPoolProperties(core_size=1)
 
 
