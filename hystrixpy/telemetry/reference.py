@@ -73,7 +73,7 @@ def _lines() -> Iterator[str]:
     yield "Durations are base-2 exponential histograms of scale 3: eight buckets per power of two, so that a sample is"
     yield "at most 4.5 % from the middle of its bucket, from 1 us to 1 h. Sums are made of the middles, `min` and `max`"
     yield "are bounds of buckets. They need `telemetry.setup()`, `NativeHistogramExporter` or"
-    yield "`OTEL_METRICS_EXPORTER=hystrixpy_otlp`."
+    yield "`OTEL_METRICS_EXPORTER=hystrixpy_otlp`. A command with `percentile_enabled` off has none."
     yield ""
     yield "## Names in Prometheus"
     yield ""

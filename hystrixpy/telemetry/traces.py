@@ -8,6 +8,7 @@ only if something is there that we have not found useless.
 from __future__ import annotations
 
 import threading
+from contextvars import ContextVar
 from typing import Any
 
 from opentelemetry import context, trace
@@ -28,6 +29,9 @@ _EVENT_NAMES = {
     EventType.THREAD_POOL_REJECTED: "hystrix.rejected",
     EventType.SEMAPHORE_REJECTED: "hystrix.rejected",
 }
+
+_entered: ContextVar[CommandSpan | None] = ContextVar("hystrixpy_span", default=None)
+"""The command span that was activated last in this context: where its token holds. OpenTelemetry logs a wrong one."""
 
 _lock = threading.Lock()
 _tracers: tuple[object, Any] = (None, None)  # (provider, its tracer or None), replaced whole
@@ -84,11 +88,15 @@ class CommandSpan:
 
     def activate(self) -> object:
         """Make it the current span of this thread or task."""
-        return context.attach(trace.set_span_in_context(self._span))
+        around = _entered.get()
+        _entered.set(self)
+        return context.attach(trace.set_span_in_context(self._span)), around
 
     def deactivate(self, token: Any) -> None:
-        """Undo ``activate``."""
-        context.detach(token)
+        """Undo ``activate``; does nothing elsewhere: a coroutine may be thrown away in a context of others."""
+        if _entered.get() is self:
+            _entered.set(token[1])  # not reset(): it raises in a copy of the context
+            context.detach(token[0])
 
     def noted(self, event: int) -> None:
         """Timeouts, rejections and short circuits are events of the span."""

@@ -334,6 +334,25 @@ def test_a_cancelled_command_has_no_error(spans: Spans) -> None:
     assert spans.one().status.status_code is StatusCode.UNSET
 
 
+def test_a_coroutine_that_is_thrown_away_elsewhere(spans: Spans, caplog: pytest.LogCaptureFixture) -> None:
+    """As the collector of garbage does with tasks of a closed loop: the span ends, and nobody complains."""
+
+    class Waiting(AsyncCommand[None]):
+        async def run(self) -> None:
+            await asyncio.sleep(10)
+
+    async def main() -> None:
+        coroutine = Waiting().execute()
+        coroutine.send(None)
+        closing = threading.Thread(target=coroutine.close)
+        closing.start()
+        closing.join()
+
+    asyncio.run(main())
+    assert spans.one("Waiting").status.status_code is StatusCode.UNSET
+    assert caplog.records == []
+
+
 def test_sampled_out_spans_still_carry_their_decision(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is exported, but what runs inside belongs to the same unsampled trace."""
     provider = TracerProvider(sampler=ALWAYS_OFF)
