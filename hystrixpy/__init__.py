@@ -8,10 +8,11 @@ testing, cli.
 
 import hystrixpy.telemetry  # connects itself to the registry
 import hystrixpy.testing  # noqa: F401 - "with hystrixpy.testing.ManualClock()" needs no import of its own
-from hystrixpy._native.drive import CommandFuture
-from hystrixpy._native.execution import Execution, current_command, deadline, is_abandoned
+from hystrixpy._native.future import CommandFuture
 from hystrixpy._native.histogram import LatencyHistogram, LatencySnapshot
+from hystrixpy._native.life import Execution
 from hystrixpy._native.permits import Semaphore
+from hystrixpy._native.running import current_command, deadline, is_abandoned
 from hystrixpy._native.window import RollingCounter
 from hystrixpy.aio import AsyncCommand
 from hystrixpy.breaker import CircuitBreaker

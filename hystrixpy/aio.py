@@ -9,7 +9,7 @@ import inspect
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from hystrixpy._native.aio import AioCommand
-from hystrixpy._native.execution import Binding
+from hystrixpy._native.binding import Binding
 from hystrixpy.command import bind_class
 
 if TYPE_CHECKING:

@@ -9,15 +9,15 @@ import inspect
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from hystrixpy import registry
+from hystrixpy._native.binding import Binding, prepare_class
 from hystrixpy._native.drive import SyncCommand
-from hystrixpy._native.execution import Binding, prepare_class
 from hystrixpy.errors import PropertyError
 from hystrixpy.properties import CommandProperties, Properties, ThreadPoolProperties
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from hystrixpy._native.drive import CommandFuture
+    from hystrixpy._native.future import CommandFuture
 
 __all__ = ["Command", "bind_class"]
 

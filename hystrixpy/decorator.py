@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, Protocol, TypeVar, overload
 
 from hystrixpy import registry
-from hystrixpy._native.execution import Binding
+from hystrixpy._native.binding import Binding
 from hystrixpy._native.function import AsyncCommandFunction, CommandFunction
 from hystrixpy.errors import PropertyError
 from hystrixpy.properties import CommandProperties, ThreadPoolProperties, table

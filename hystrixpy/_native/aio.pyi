@@ -4,7 +4,7 @@ from typing import Any
 
 from typing_extensions import disjoint_base
 
-from hystrixpy._native.execution import CommandLife
+from hystrixpy._native.life import CommandLife
 
 @disjoint_base
 class AioCommand(CommandLife):

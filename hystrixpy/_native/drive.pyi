@@ -1,20 +1,14 @@
 from collections.abc import Callable, Generator
-from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any
 
 from typing_extensions import disjoint_base
 
 from hystrixpy._native.circuit import Circuit
-from hystrixpy._native.execution import CommandLife
+from hystrixpy._native.future import CommandFuture
+from hystrixpy._native.life import CommandLife
 from hystrixpy._native.pool import Work
 
-_T = TypeVar("_T")
-
-def install(
-    *,
-    pool_for: Callable[[Circuit], object] | None = None,
-    on_abandoned: Callable[[str, str], object] | None = None,
-) -> None: ...
+def install(*, pool_for: Callable[[Circuit], object]) -> None: ...
 def wake(command: SyncCommand, waiter: Any) -> None: ...
 
 @disjoint_base
@@ -27,8 +21,3 @@ class SyncCommand(CommandLife):
 class FallbackWork(Work): ...
 @disjoint_base
 class Delivery(Work): ...
-
-class CommandFuture(Future[_T]):
-    def __init__(self, command: SyncCommand) -> None: ...
-    def cancel(self) -> bool: ...
-    def running(self) -> bool: ...

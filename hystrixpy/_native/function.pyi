@@ -6,8 +6,9 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 from typing_extensions import disjoint_base
 
 from hystrixpy._native.aio import AioCommand
-from hystrixpy._native.drive import CommandFuture, SyncCommand
-from hystrixpy._native.execution import Binding
+from hystrixpy._native.binding import Binding
+from hystrixpy._native.drive import SyncCommand
+from hystrixpy._native.future import CommandFuture
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")

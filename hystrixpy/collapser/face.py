@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from hystrixpy._native.collapse import CollapserBase
-from hystrixpy._native.drive import CommandFuture
+from hystrixpy._native.future import CommandFuture
 from hystrixpy.collapser.spec import CollapserSpec, checked_scope, running_loop
 from hystrixpy.errors import PropertyError
 from hystrixpy.properties import CollapserProperties

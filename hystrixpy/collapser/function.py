@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence
 
     from hystrixpy._native.collapse import CollapsedRequest
-    from hystrixpy._native.drive import CommandFuture
+    from hystrixpy._native.future import CommandFuture
 
 __all__ = ["AsyncCollapsedFunction", "CollapsedFunction", "collapse"]
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from hystrixpy._native.aio import AioCommand
 from hystrixpy._native.collapse import deliver, fill_missing, links_of
 from hystrixpy._native.drive import SyncCommand
-from hystrixpy._native.execution import mark_collapsed, set_links
+from hystrixpy._native.execution import mark_collapsed
+from hystrixpy._native.life import set_links
 from hystrixpy.collapser.numbers import metrics_for
 from hystrixpy.collapser.spec import running_loop
 from hystrixpy.errors import CollapserError, MissingResponseError

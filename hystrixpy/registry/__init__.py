@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from hystrixpy import properties
-from hystrixpy._native import drive, execution
+from hystrixpy._native import binding, drive, leaving, watching
 from hystrixpy.hooks import chain, listeners, watch
 from hystrixpy.registry.callbacks import collapser_used, on_circuit, on_collapser, on_reset, on_shutdown
 from hystrixpy.registry.change import misfits, reapply
@@ -62,8 +62,10 @@ __all__ = [
 ]
 
 os.register_at_fork(after_in_child=after_fork_in_child)
-execution.install(resolve=find_circuit, on_event=listeners.tell_event, watch=watch.watch_for, on_hit=watch.cache_hit)
-drive.install(pool_for=pool_for, on_abandoned=listeners.tell_abandoned)
+binding.install(resolve=find_circuit)
+drive.install(pool_for=pool_for)
+leaving.install(on_abandoned=listeners.tell_abandoned)
+watching.install(on_event=listeners.tell_event, watch=watch.watch_for, on_hit=watch.cache_hit)
 properties.on_check(misfits)
 properties.on_change(reapply)
 on_reset(chain.reset_hooks)

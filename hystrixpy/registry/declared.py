@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hystrixpy.registry import held
 
 if TYPE_CHECKING:
-    from hystrixpy._native.execution import Binding
+    from hystrixpy._native.binding import Binding
 
 __all__ = ["declare", "declare_later", "declared_bindings"]
 

@@ -7,7 +7,9 @@ import time
 from typing import TYPE_CHECKING
 
 from hystrixpy import properties
-from hystrixpy._native import execution, timer
+from hystrixpy._native import timer
+from hystrixpy._native.binding import after_fork_in_child as forget_permits
+from hystrixpy._native.binding import new_epoch
 from hystrixpy._native.pool import stop_fallbacks
 from hystrixpy.errors import PropertyError
 from hystrixpy.properties.faults import invalid
@@ -19,8 +21,8 @@ from hystrixpy.registry.lookup import thread_pools
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from hystrixpy._native.binding import Binding
     from hystrixpy._native.circuit import Circuit
-    from hystrixpy._native.execution import Binding
     from hystrixpy._native.threadpool import ThreadPool
 
 __all__ = ["after_fork_in_child", "reset", "shutdown"]
@@ -42,7 +44,7 @@ def reset(timeout: float | None = None) -> None:
             _retire(each)
         for pool in old.pools.values():
             _retire_pool(pool)
-        execution.new_epoch()
+        new_epoch()
         _forget(list(held.declared.values()))
     for callback in (*callbacks.shutdown_callbacks, *callbacks.reset_callbacks):
         callback()
@@ -112,6 +114,6 @@ def _added(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
 def after_fork_in_child() -> None:
     """Nothing that was in flight in the parent is in flight here; counters and breakers go on."""
     held.lock = threading.RLock()  # another thread of the parent may have held it
-    execution.after_fork_in_child()
+    forget_permits()
     for each in held.state.circuits.values():
         each.forget_in_flight()

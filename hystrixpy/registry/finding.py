@@ -12,7 +12,7 @@ from hystrixpy.registry.held import ASYNC, SYNC, Claim
 from hystrixpy.registry.pools import claim_pool
 
 if TYPE_CHECKING:
-    from hystrixpy._native.execution import Binding
+    from hystrixpy._native.binding import Binding
     from hystrixpy.properties import CommandProperties, Resolved
 
 __all__ = ["find_circuit", "resolve_command", "settings_for"]

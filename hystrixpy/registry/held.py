@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict
 from hystrixpy import properties
 
 if TYPE_CHECKING:
+    from hystrixpy._native.binding import Binding
     from hystrixpy._native.circuit import Circuit, Settings
-    from hystrixpy._native.execution import Binding
     from hystrixpy._native.threadpool import ThreadPool
     from hystrixpy.properties import CommandProperties
 

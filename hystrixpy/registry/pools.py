@@ -11,8 +11,8 @@ from hystrixpy.registry import held
 from hystrixpy.registry.held import NOBODY, Claim
 
 if TYPE_CHECKING:
+    from hystrixpy._native.binding import Binding
     from hystrixpy._native.circuit import Circuit
-    from hystrixpy._native.execution import Binding
     from hystrixpy.properties import Resolved, ThreadPoolProperties
 
 __all__ = ["apply_to_pool", "claim_pool", "pool_for", "pool_of", "resolve_pool"]

@@ -8,7 +8,7 @@ from typing import Any
 from opentelemetry import metrics
 
 from hystrixpy._native.circuit import set_armed
-from hystrixpy._native.execution import span_facts
+from hystrixpy._native.life import span_facts
 from hystrixpy.hooks.watch import install_recorder
 from hystrixpy.telemetry.table import COMMAND_GROUP, COMMAND_KEY, INSTRUMENTS
 

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int32_t, int64_t, uint8_t
 
-from hystrixpy._native.execution cimport CommandLife
+from hystrixpy._native.life cimport CommandLife
 
 
 cdef class AioCommand(CommandLife):

@@ -9,7 +9,6 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport int64_t
 
-from hystrixpy._native.atomics cimport hx_iload, hx_istore
 from hystrixpy._native.circuit cimport EV_SUCCESS
 from hystrixpy._native.clock cimport real_ns
 from hystrixpy._native.scope cimport CacheEntry
@@ -17,8 +16,14 @@ from hystrixpy._native.sharing cimport (
     LoopWaiter, ask_cache, end_entry, is_settled, may_share, owner_gave_up, take_share,
 )
 from hystrixpy._native.execution cimport (
-    BY_LIMIT, BY_RUN, NOBODY, CommandLife, Place, enter_context, leave_context,
+    admit, begin, fallback_due, fallback_raised, fallback_returned, finish, out_of_time, settle_raised, settle_timeout,
+    settle_value, take_permit,
 )
+from hystrixpy._native.failures cimport final_error
+from hystrixpy._native.life cimport BY_LIMIT, CommandLife, claim
+from hystrixpy._native.raised cimport hx_take_error
+from hystrixpy._native.running cimport Place, enter_context, leave_context
+from hystrixpy._native.watching cimport emitted, end_watch, fallback_emitted
 
 from asyncio import CancelledError, create_task, current_task, get_running_loop, wait
 from inspect import isawaitable
@@ -26,9 +31,6 @@ from threading import local
 from weakref import WeakValueDictionary
 
 from hystrixpy._native.sharing import wait_on_loop
-
-cdef extern from "execution.h":
-    PyObject *hx_take_error() noexcept
 
 cdef extern from "Python.h":
     PyObject *PyObject_CallMethodNoArgs(PyObject *self, PyObject *name) noexcept
@@ -85,7 +87,7 @@ cdef class AioCommand(CommandLife):
         cdef Place place
         cdef CacheEntry entry
         if not self.own_task:
-            self.begin()
+            begin(self)
             if may_share(self):
                 entry = ask_cache(self)
                 while entry is not None:
@@ -94,7 +96,7 @@ cdef class AioCommand(CommandLife):
                     entry = ask_cache(self)     # its run brought nothing: perhaps it is our turn
                 if self.entry is not None:
                     return await self._hx_run_for_all()
-        if not self.admit() or not self.take_permit() or self.out_of_time():
+        if not admit(self) or not take_permit(self) or out_of_time(self):
             return await self._hx_recover()
         place = enter_context(self, self.deadline, False)
         self.ran = self.in_task = True
@@ -144,7 +146,7 @@ cdef class AioCommand(CommandLife):
 
     async def _hx_recover(self):
         cdef Place place
-        if self.fallback_due():
+        if fallback_due(self):
             place = enter_context(self, self.outer_deadline, True)
             self.in_task = self.fallback_frame.active = True
             try:
@@ -155,24 +157,24 @@ cdef class AioCommand(CommandLife):
                     value = await value
             except BaseException as error:
                 self.fallback_over()
-                self.fallback_raised(error)
+                fallback_raised(self, error)
             else:
                 self.fallback_over()
-                self.fallback_returned()
+                fallback_returned(self)
                 try:
-                    value = self.fallback_emitted(value)
+                    value = fallback_emitted(self, value)
                 except BaseException:               # Ctrl-C inside a hook must not leave the command unsettled
                     self.fallback_frame.active = False
                     left(place, self)
-                    self.finish()
+                    finish(self)
                     raise
             self.fallback_frame.active = False
             left(place, self)
             if self.fallback_error is None:
-                self.finish()
+                finish(self)
                 return value
-        self.finish()
-        raise self.final_error()
+        finish(self)
+        raise final_error(self)
 
     cdef int ended(self, object error) except -1:
         """run is over: settle it, by what it did and by what was done to it."""
@@ -184,18 +186,18 @@ cdef class AioCommand(CommandLife):
         if fired and not (outside and error is not None) and (
             error is None or isinstance(error, (Exception, CancelledError))
         ):
-            self.settle_timeout(real_ns())
+            settle_timeout(self, real_ns())
         elif error is None:
-            self.settle_value()
+            settle_value(self)
         else:
-            self.settle_raised(error)
+            settle_raised(self, error)
         return 0
 
     cdef object watched_value(self, object value):
         try:
-            return self.emitted(value)
+            return emitted(self, value)
         finally:
-            self.end_watch()
+            end_watch(self)
 
     cdef void fallback_over(self) noexcept:
         if self.watcher is not None:
@@ -266,7 +268,7 @@ cdef class AioCommand(CommandLife):
             inner = inner.inner
         if self.task.cancelling() > self.cancelling_before:
             return                               # cancelled from outside already: that wins
-        if self.claim(BY_LIMIT):
+        if claim(self, BY_LIMIT):
             self.unwinding = True
             self.task.cancel()
 

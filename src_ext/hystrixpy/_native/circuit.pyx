@@ -6,8 +6,9 @@ from libc.stdint cimport int64_t, uint64_t
 
 from hystrixpy._native.atomics cimport hx_add, hx_icas, hx_iload, hx_istore, hx_load
 from hystrixpy._native.breaker cimport (
-    NOTHING, Breaker, BreakerRules, Change, CircuitBreaker, Counts, breaker_health, breaker_settle_at, breaker_state,
+    Breaker, BreakerRules, Change, CircuitBreaker, Counts, breaker_health, breaker_settle_at, breaker_state,
 )
+from hystrixpy._native.building cimport HX_FREE_THREADED
 from hystrixpy._native.clock cimport now_ns
 from hystrixpy._native.histogram cimport HIST_BUCKETS, hist_bump, hist_index, hist_read, hist_record, snapshot_of
 from hystrixpy._native.scope cimport watch_census
@@ -16,9 +17,6 @@ from hystrixpy._native.window cimport (
 )
 
 from hystrixpy.events import CircuitState
-
-cdef extern from "execution.h":
-    bint HX_FREE_THREADED
 
 cdef int64_t armed = 0           # ARMED_* bits
 cdef object transition_sink = None    # callable(key, old, new), set by the hooks floor

@@ -14,7 +14,7 @@ from libc.stdint cimport INT64_MAX, int64_t
 
 from hystrixpy._native.atomics cimport hx_iadd, hx_iload
 from hystrixpy._native.clock cimport real_ns
-from hystrixpy._native.execution cimport has_tracer
+from hystrixpy._native.watching cimport has_tracer
 from hystrixpy._native.pool cimport ACCEPTED, Pool, Work
 from hystrixpy._native.crew cimport Rules, crew_rule
 from hystrixpy._native.scope cimport Scope, current_scope

@@ -1,10 +1,10 @@
 """How a synchronous command is performed: in the calling thread, or handed to a pool and waited for."""
 
 from cpython.object cimport PyObject
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport uint8_t
 
-from hystrixpy._native.execution cimport CommandLife
-from hystrixpy._native.pool cimport Pool, Work
+from hystrixpy._native.life cimport CommandLife
+from hystrixpy._native.pool cimport Work
 from hystrixpy._native.scope cimport CacheEntry
 
 
@@ -31,13 +31,6 @@ cdef class SyncCommand(CommandLife):
     cdef int share_queued(self, CacheEntry entry) except -1
     cdef bint leave_to_others(self, bint recovering) except -1
     cdef object run_inline(self)
-    cdef PyObject *attempt(self) except? NULL     # a new reference, or NULL: recover() is due
-    cdef int settle_inline(self) except -1
-    cdef int settle_error(self, object error) except -1
-    cdef bint attempt_inline(self) except -1      # True: self.result holds the value
-    cdef object watched_value(self, object value)
-    cdef PyObject *recovered(self) noexcept
-    cdef PyObject *fallback_answer(self, PyObject *value) except NULL
     cdef object run_on_pool(self)
     cdef bint is_attended(self) noexcept
     cdef int find_pool(self) except -1
@@ -49,16 +42,10 @@ cdef class SyncCommand(CommandLife):
     cdef bint prepare(self) except -1
     cdef bint submit_attended(self, bint *done) except -1
     cdef object turn_away(self, int answer, bint nested)
-    cdef bint descends_from(self, Pool pool) noexcept
     cdef object recover(self)                     # the fallback in this thread, or raise what the caller gets
     cdef object take_result(self)
     cdef object give_up_waiting(self, object error)
-    cdef void leave_run(self, bint interrupt) noexcept
-    cdef void mark_left(self) noexcept
     cdef void run_on_worker(self) noexcept
-    cdef void keep(self, PyObject *value, object error) noexcept
-    cdef void interrupt(self) noexcept
-    cdef void end_interrupts(self) noexcept
     cdef void deliver(self) noexcept
     cdef void resolve(self) noexcept
     cdef void wake_loop(self) noexcept

@@ -1,8 +1,9 @@
 """The function form of commands: a guarded callable, and the command of one call of it."""
 
 from hystrixpy._native.aio cimport AioCommand
+from hystrixpy._native.binding cimport Binding
 from hystrixpy._native.drive cimport SyncCommand
-from hystrixpy._native.execution cimport Binding, CommandLife
+from hystrixpy._native.life cimport CommandLife
 
 
 cdef class Guarded:

@@ -4,9 +4,9 @@ from cpython.object cimport PyObject, PyTypeObject, ternaryfunc
 from cpython.ref cimport Py_DECREF, Py_INCREF
 
 from hystrixpy._native.aio cimport AioCommand
-from hystrixpy._native.circuit cimport SEMAPHORE
+from hystrixpy._native.binding cimport Binding
 from hystrixpy._native.drive cimport Raw, SyncCommand, execute_command
-from hystrixpy._native.execution cimport Binding, CommandLife
+from hystrixpy._native.life cimport CommandLife, the_error
 
 from functools import update_wrapper
 from inspect import Parameter, iscoroutinefunction, signature
@@ -99,7 +99,7 @@ cdef class Guarded:
                 raise TypeError(f"fallback {self.fallback_spec!r} of command {self.key!r} is an async def, "
                                 f"but the command is of a plain def: make both the same")
         if wants:
-            kwargs = {**(kwargs or {}), "error": command.the_error()}
+            kwargs = {**(kwargs or {}), "error": the_error(command)}
         if kwargs is None:
             return PyObject_CallObject(function, args)
         return function(*args, **kwargs)

@@ -4,7 +4,6 @@ cimport cython
 from libc.math cimport ceil
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy
 
 from hystrixpy._native.atomics cimport hx_add, hx_load
 from hystrixpy._native.clock cimport now_ns, real_ns

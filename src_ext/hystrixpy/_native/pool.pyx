@@ -23,7 +23,7 @@ from libc.stdint cimport int64_t
 
 from hystrixpy._native.atomics cimport hx_iadd, hx_icas, hx_iload, hx_pcas, hx_pswap
 from hystrixpy._native.crew cimport (FROM_OWN_WORKER, NO_QUEUE, Rules, crew_close, crew_has_free_thread, crew_new,
-                                     crew_reborn, crew_reject, crew_release, crew_rule, crew_submit, crew_unstart,
+                                     crew_reborn, crew_reject, crew_release, crew_submit, crew_unstart,
                                      crew_wants_thread, crew_withdraw, worker_enlist, worker_finish, worker_take)
 from hystrixpy._native.daemon cimport Duty, start_daemon
 from hystrixpy._native.parking cimport (HX_LATE, HX_SIGNAL, HX_TOLD, hx_cores, hx_monotonic, hx_on_main_thread,

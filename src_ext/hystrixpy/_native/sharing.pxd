@@ -1,6 +1,6 @@
 """Step 3 of a command's life: sharing the outcome of an identical command of the same request."""
 
-from hystrixpy._native.execution cimport CommandLife
+from hystrixpy._native.life cimport CommandLife
 from hystrixpy._native.scope cimport CacheEntry
 
 

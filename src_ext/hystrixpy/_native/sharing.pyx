@@ -14,7 +14,9 @@ from hystrixpy._native.circuit cimport (
     ARMED_HOOKS, ARMED_LISTENERS, EV_CANCELLED, EV_COLLAPSED, EV_FROM_CACHE, armed_bits,
 )
 from hystrixpy._native.clock cimport now_of, real_ns
-from hystrixpy._native.execution cimport BY_CANCEL, BY_RUN, CommandLife, has_tracer, tell_of_hit
+from hystrixpy._native.execution cimport note
+from hystrixpy._native.life cimport BY_CANCEL, BY_RUN, CommandLife
+from hystrixpy._native.watching cimport has_tracer, tell, tell_of_hit
 from hystrixpy._native.scope cimport SETTLED, CacheEntry, Scope, begin_wait, current_scope, end_wait
 
 from _thread import allocate_lock
@@ -67,7 +69,7 @@ cdef object take_share(CommandLife command, CacheEntry entry):
     command.fallback_error = owner.fallback_error
     command.cause = owner.cause
     command.finished = True
-    command.note(EV_FROM_CACHE, now_of(real_ns()))
+    note(command, EV_FROM_CACHE, now_of(real_ns()))
     if armed_bits() & ARMED_HOOKS or has_tracer():
         tell_in_context(command)
     if entry.error is not None:
@@ -171,8 +173,8 @@ async def wait_on_loop(CommandLife command not None, CacheEntry entry not None):
 cdef int hit_given_up(CommandLife command) except -1:
     hx_istore(&command.claimed, BY_CANCEL)
     command.finished = True
-    command.note(EV_FROM_CACHE, now_of(real_ns()))
-    command.note(EV_CANCELLED, now_of(real_ns()))
+    note(command, EV_FROM_CACHE, now_of(real_ns()))
+    note(command, EV_CANCELLED, now_of(real_ns()))
     return 0
 
 
@@ -180,7 +182,7 @@ cdef int owner_gave_up(CommandLife command) except -1:
     # Counted here for the caller; what the work ends with is counted when it ends.
     command.circuit.count(EV_CANCELLED, now_of(real_ns()))
     if armed_bits() & ARMED_LISTENERS:
-        command.tell(EV_CANCELLED)
+        tell(command, EV_CANCELLED)
     command.gave_up = True
     return 0
 

@@ -1,0 +1,3 @@
+from collections.abc import Callable
+
+def install(*, on_abandoned: Callable[[str, str], object]) -> None: ...

@@ -1,0 +1,134 @@
+"""What the caller of a command that did not succeed is told: every text of the life of a command."""
+
+from cpython.object cimport PyObject
+from libc.stdint cimport int64_t
+
+from hystrixpy._native.circuit cimport EV_FAILURE, EV_FALLBACK_REJECTION
+from hystrixpy._native.crew cimport POOL_CLOSED
+from hystrixpy._native.life cimport CommandLife, the_error
+from hystrixpy._native.raised cimport matches
+
+from hystrixpy.errors import (
+    CommandFailedError, CommandStateError, CommandTimeoutError, FallbackRejectedError, SemaphoreRejectedError,
+    ThreadPoolRejectedError,
+)
+from hystrixpy.events import EventType
+
+cdef extern from "instances.h":
+    PyObject *hx_own_entry(PyObject *instance, PyObject *name) noexcept
+
+cdef str BINDING = "_hx_binding"
+
+
+cdef object final_error(CommandLife c):
+    """The exception that the caller gets; a failed fallback's is chained to what made run fail."""
+    if c.final is not None:
+        return c.final
+    if c.fallback_error is not None:
+        if not matches(c.fallback_error, Exception):
+            return c.fallback_error
+        chain(c.fallback_error, the_error(c))
+    elif c.events >> EV_FALLBACK_REJECTION & 1:
+        return fallback_rejected(c)
+    if c.cause == EV_FAILURE and c.settings.raise_hystrix:
+        return failed_error(c)
+    return the_error(c) if c.fallback_error is None else c.fallback_error
+
+
+cdef object chain(object error, object cause):
+    """Set the cause, unless the error is part of what led to it: a fallback may raise the same one again."""
+    link, length = cause, 0
+    while link is not None and length < 100:
+        if link is error:
+            return
+        link, length = link.__cause__, length + 1
+    error.__cause__ = cause
+
+
+cdef object used_error(CommandLife c):
+    """One instance is one call."""
+    again = "call the function again"
+    if hx_own_entry(<PyObject *>c, <PyObject *>BINDING) != NULL:
+        again = f"make a new {type(c).__name__}(...)"
+    return CommandStateError(
+        f"command {c.binding.key!r} was already executed: one instance is one call, so {again} for the next one",
+        command_key=c.binding.key,
+    )
+
+
+cdef object timeout_error(CommandLife c, int64_t real):
+    """What the caller of a timed-out command gets."""
+    cdef double took = (real - c.real_start) * 1e-9
+    if c.deadline == c.outer_deadline:
+        text = f"command {c.circuit.key!r} timed out after {took:.3f} s: the enclosing command's limit was used up"
+    else:
+        text = f"command {c.circuit.key!r} timed out after {took:.3f} s (timeout {c.settings.timeout_ns * 1e-9:g} s)"
+    return CommandTimeoutError(text, command_key=c.circuit.key)
+
+
+cdef object fallback_rejected(CommandLife c):
+    """The fallback could not be tried; what made run fail stays the cause."""
+    error = FallbackRejectedError(
+        f"the fallback of {c.circuit.key!r} was rejected: {c.settings.fallback_max} fallbacks are already running "
+        f"(fallback_max_concurrent), or the fallback threads are all busy; run had failed with {the_error(c)!r}",
+        command_key=c.circuit.key,
+    )
+    error.__cause__ = the_error(c)
+    return error
+
+
+cdef object failed_error(CommandLife c):
+    """The wrapper that raise_hystrix_errors asks for."""
+    error = CommandFailedError(
+        f"command {c.circuit.key!r} failed: {c.error!r}"
+        + ("" if c.fallback_error is None else f"; its fallback failed too: {c.fallback_error!r}"),
+        command_key=c.circuit.key, failure_type=EventType.FAILURE, fallback_exception=c.fallback_error,
+    )
+    error.__cause__ = c.error
+    return error
+
+
+cdef object no_permit_error(CommandLife c):
+    """All permits are taken."""
+    return SemaphoreRejectedError(
+        f"command {c.circuit.key!r} rejected: {c.settings.max_concurrent} executions are already running "
+        f"(max_concurrent); shed load, or raise max_concurrent if the dependency can take more",
+        command_key=c.circuit.key,
+    )
+
+
+cdef object pool_error(CommandLife c, int answer, bint nested):
+    if answer == POOL_CLOSED:
+        return closed_error(c)
+    return starving_error(c) if nested else full_error(c)
+
+
+cdef object full_error(CommandLife c):
+    """No thread and no room in the queue."""
+    pool = c.circuit.pool
+    return ThreadPoolRejectedError(
+        f"command {c.circuit.key!r} rejected by thread pool {pool.key!r}: all {pool.max_size} threads are busy "
+        f"({pool.abandoned} of them left behind by callers that timed out or were cancelled) and {pool.queue_size} "
+        f"commands are queued; shed load, or raise core_size or max_queue_size if the dependency can take more",
+        command_key=c.circuit.key,
+    )
+
+
+cdef object starving_error(CommandLife c):
+    """A nested command would wait for the thread that waits for it."""
+    pool = c.circuit.pool
+    return ThreadPoolRejectedError(
+        f"command {c.circuit.key!r} rejected: it was called from inside a worker of its own thread pool {pool.key!r} "
+        f"while none of its {pool.max_size} threads is free, so it could wait for itself; "
+        f"give the nested command a thread_pool of its own",
+        command_key=c.circuit.key,
+    )
+
+
+cdef object closed_error(CommandLife c):
+    """The pool was shut down."""
+    return ThreadPoolRejectedError(
+        f"command {c.circuit.key!r} rejected: thread pool {c.circuit.thread_pool!r} was shut down "
+        f"(hystrixpy.shutdown or reset)",
+        command_key=c.circuit.key,
+    )
