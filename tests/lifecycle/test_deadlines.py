@@ -83,7 +83,7 @@ def test_with_nothing_left_it_is_a_timeout_at_once(driver, nest, target):
         seen.append(inner(kind, 60.0, lambda: pytest.fail("run was called")))
         return seen[0]
 
-    guarded = target(timeout=0.2 if driver.is_threaded else 0.01)
+    guarded = target(timeout=0.4 if driver.is_threaded else 0.01)  # a worker has to begin within it
     outcome = guarded.call(nest(made))
     hystrixpy.shutdown()  # an abandoned run has to come to its inner command
     assert outcome.events == ("TIMEOUT", "FALLBACK_MISSING")

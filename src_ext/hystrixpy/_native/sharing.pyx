@@ -81,11 +81,11 @@ cdef int tell_in_context(CommandLife command) except -1:
     """Where the caller is, for the span that is current there: a queued hit learns of it where the run has ended."""
     if command.context is None:
         return tell_of_hit(command)
-    command.context.copy().run(tell, command)   # a copy: perhaps we are inside the context itself
+    command.context.copy().run(tell_hooks, command)   # a copy: perhaps we are inside the context itself
     return 0
 
 
-def tell(CommandLife command not None):
+def tell_hooks(CommandLife command not None):
     """For ``Context.run``."""
     tell_of_hit(command)
 
