@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -25,6 +26,8 @@ COMMANDS = ("check_config", "properties_table", "dashboard", "top")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status (0 well, 1 the answer is no, 2 misuse, 130 Ctrl-C)."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names from files may hold what the terminal's encoding does not
+        sys.stdout.reconfigure(errors="backslashreplace")
     parsed = _parser().parse_args(arguments)
     try:
         status: int = parsed.run(parsed)

@@ -2,8 +2,8 @@
 
 ``schema`` is the table of all properties; ``kinds`` says what one value may be; ``faults`` words errors.
 ``sources`` reads mapping, files and environment; ``store`` holds what they said, ``watch`` notices changes;
-``levels`` decides which value wins; ``dynamic`` has the functions; ``check`` reads without using; ``shapes`` keeps
-what a change does not reach.
+``levels`` decides which value wins, ``explanation`` tells it; ``dynamic`` has the functions; ``check`` reads
+without using; ``shapes`` keeps what a change does not reach.
 """
 
 from hystrixpy.properties.check import Checked, check_files
@@ -21,8 +21,8 @@ from hystrixpy.properties.dynamic import (
     reset_sources,
     resolve,
 )
+from hystrixpy.properties.explanation import Explanation, PropertyOrigin, Resolved
 from hystrixpy.properties.faults import unknown
-from hystrixpy.properties.levels import Explanation, PropertyOrigin, Resolved
 from hystrixpy.properties.schema import (
     SECTIONS,
     CollapserProperties,

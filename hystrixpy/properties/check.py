@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from hystrixpy.errors import PropertyError
 from hystrixpy.properties.levels import resolve_in
-from hystrixpy.properties.sources import read_file
+from hystrixpy.properties.sources import SWITCH, read_file
 from hystrixpy.properties.store import merged
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from hystrixpy.properties.sources import Values
+    from hystrixpy.properties.sources import Found, Values
 
 __all__ = ["Checked", "check_files"]
 
@@ -36,7 +36,12 @@ def check_files(paths: Sequence[str]) -> Checked:
     values = merged(file.reading for file in files)
     problems = [problem for file in files for problem in file.reading.problems]
     unused = sorted({name for file in files for name in file.reading.unused})
-    return Checked((*problems, *_misfits(values)), tuple(unused), sum(len(found) for found in values.values()))
+    return Checked((*problems, *_misfits(values)), tuple(unused), sum(map(_count, values.values())))
+
+
+def _count(found: Mapping[str, Found]) -> int:
+    """How many properties are set; a time limit and its switch are one."""
+    return len({"timeout" if name == SWITCH else name for name in found})
 
 
 def _misfits(values: Values) -> list[str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from hystrixpy.errors import PropertyError
+from hystrixpy.properties.explanation import Explanation, Resolved
 from hystrixpy.properties.faults import shown
-from hystrixpy.properties.levels import Explanation, Resolved, resolve_in
+from hystrixpy.properties.levels import resolve_in
 from hystrixpy.properties.schema import (
     SECTIONS,
     CollapserProperties,
@@ -19,7 +21,7 @@ from hystrixpy.properties.sources.reading import place
 from hystrixpy.properties.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from hystrixpy.properties.sources import Values
     from hystrixpy.properties.watch import Watching
@@ -63,6 +65,8 @@ def configure(
 
     >>> configure({"command": {"default": {"timeout": 0.5}}})
     """
+    if isinstance(mapping, str | os.PathLike):
+        raise PropertyError(f"mapping = {shown(mapping)}: must be a mapping; a file is named by file=")
     if watch == "watchfiles":
         _need_watchfiles()
     elif not isinstance(watch, bool):
@@ -81,7 +85,10 @@ def _paths(file: File | Iterable[File] | None) -> tuple[str, ...] | None:
     """Absolute paths, so that a change of the working directory moves nothing."""
     if file is None:
         return None
-    files = [file] if isinstance(file, str | os.PathLike) else list(file)
+    files = [file] if isinstance(file, str | os.PathLike) or not isinstance(file, Iterable) else list(file)
+    for each in files:
+        if not isinstance(each, str | os.PathLike) or not os.fspath(each):
+            raise PropertyError(f"file = {shown(file)}: must be a path, or several")
     return tuple(os.path.join(os.getcwd(), os.fsdecode(each)) for each in files)
 
 

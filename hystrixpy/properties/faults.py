@@ -8,9 +8,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["did_you_mean", "invalid", "shown", "unknown", "unknown_key"]
+__all__ = ["did_you_mean", "invalid", "named", "printable", "shown", "unknown", "unknown_key"]
 
 _LONGEST = 60
+_LONGEST_NAME = 200
+
+
+def named(name: str) -> str:
+    """A name from outside, quoted; whole, because what is misspelt is often its end."""
+    return repr(name if len(name) <= _LONGEST_NAME else f"{name[:60]}...{name[-120:]}")
+
+
+def printable(name: str) -> str:
+    """A name for a list: as it is, quoted only if it holds what could disturb a log or a terminal."""
+    return name if name.isprintable() else repr(name)
 
 
 def shown(value: object) -> str:
@@ -34,7 +45,7 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
 
 def unknown(what: str, word: str, choices: Iterable[str]) -> str:
     """The message for a name that does not exist; ``what`` is read before it, as in "no property"."""
-    return f"{what} {shown(word)}{did_you_mean(word, choices)}"
+    return f"{what} {named(word)}{did_you_mean(word, choices)}"
 
 
 def unknown_key(what: str, key: object, known: Iterable[str]) -> KeyError:
@@ -50,4 +61,4 @@ def unknown_key(what: str, key: object, known: Iterable[str]) -> KeyError:
 
 def invalid(name: str, value: object, valid: str) -> str:
     """The message for a value that does not fit."""
-    return f"{name} = {shown(value)}: must be {valid}"
+    return f"{printable(name)} = {shown(value)}: must be {valid}"

@@ -6,100 +6,27 @@ in code beats a dynamic default. Resolving happens when a circuit is made and af
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from hystrixpy.errors import PropertyError
+from hystrixpy.properties.explanation import Level, PropertyOrigin
 from hystrixpy.properties.faults import shown, unknown
-from hystrixpy.properties.schema import SECTIONS, Properties, Property, table
-from hystrixpy.properties.sources import TimeoutOn
+from hystrixpy.properties.schema import SECTIONS, Properties, table
+from hystrixpy.properties.sources import SWITCH, Found
 from hystrixpy.properties.sources.reading import place
 
 if TYPE_CHECKING:
-    from hystrixpy.properties.sources import Found, Values
+    from collections.abc import Iterator, Mapping
 
-__all__ = ["Explanation", "Level", "PropertyOrigin", "Resolved", "bucket_faults", "resolve_in"]
+    from hystrixpy.properties.sources import Values
 
-Level = Literal["dynamic", "code", "dynamic default", "built in"]
+__all__ = ["bucket_faults", "resolve_in"]
 
-_P = TypeVar("_P", bound=Properties)
 _WINDOWS = (("rolling_window", "rolling_buckets"), ("percentile_window", "percentile_buckets"))
 _NOTHING: Mapping[str, Any] = {}
 
-
-@dataclass(frozen=True, slots=True)
-class PropertyOrigin:
-    """One value in force and where it came from.
-
-    ``level`` is ``dynamic``, ``code``, ``dynamic default`` or ``built in``; ``source`` the file and line,
-    the environment variable or ``configure()``, for code the class.
-    """
-
-    value: Any
-    level: Level
-    source: str
-
-
-class Explanation(Mapping[str, PropertyOrigin]):
-    """Every property of one key with its origin; ``str()`` prints a table.
-
-    ``reload_error`` says why the last change of a watched file was refused, or is None. ``pending`` has what
-    takes effect after ``reset()`` only: windows that were changed since the circuit or pool was made.
-    """
-
-    __slots__ = ("_origins", "_title", "pending", "reload_error")
-
-    def __init__(self, title: str, origins: Mapping[str, PropertyOrigin], reload_error: str | None = None) -> None:
-        self._title = title
-        self._origins = origins
-        self.reload_error = reload_error
-        self.pending: Mapping[str, PropertyOrigin] = {}
-
-    def with_kept(self, kept: Mapping[str, PropertyOrigin]) -> Explanation:
-        """The same where these values are in force instead, because something live was made with them."""
-        made = Explanation(self._title, {**self._origins, **kept}, self.reload_error)
-        made.pending = {name: self[name] for name, origin in kept.items() if origin.value != self[name].value}
-        return made
-
-    def __getitem__(self, name: str) -> PropertyOrigin:
-        return self._origins[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._origins)
-
-    def __len__(self) -> int:
-        return len(self._origins)
-
-    def __repr__(self) -> str:
-        return f"<Explanation of {self._title}: {dict(self._origins)!r}>"
-
-    def __str__(self) -> str:
-        rows: list[tuple[str, str, str, str]] = [
-            (name, repr(each.value), each.level, each.source) for name, each in self._origins.items()
-        ]
-        rows.insert(0, (self._title, "value", "level", "source"))
-        widths = [max(len(row[column]) for row in rows) for column in range(3)]
-        lines = [
-            "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]) for row in rows
-        ]
-        for name, origin in self.pending.items():
-            lines.append(f"{name} = {origin.value!r} ({origin.source}) takes effect after reset()")
-        if self.reload_error is not None:
-            lines.append(f"the last reload failed, the values before it stay: {self.reload_error}")
-        return "\n".join(lines)
-
-
-@dataclass(frozen=True, slots=True)
-class Resolved(Generic[_P]):
-    """The values in force for one key, as one consistent set.
-
-    ``generation`` is that of the sources they were read from: of two results the higher one is newer.
-    """
-
-    values: _P
-    origins: Explanation
-    generation: int
+_Said = tuple[tuple[Level, "Mapping[str, Found]"], ...]
+"""What each level says about one key, highest first; the built-in level is what is left."""
 
 
 def resolve_in(
@@ -114,39 +41,54 @@ def resolve_in(
     """Every property of ``key`` at its highest level, checked against each other."""
     if kind not in SECTIONS:
         raise PropertyError(unknown("no kind of properties", kind, SECTIONS))
-    for_key: Mapping[str, Found] = dynamic.get((kind, key), _NOTHING)
-    for_all: Mapping[str, Found] = dynamic.get((kind, "default"), _NOTHING)
-    given = _NOTHING if code is None else code.given
+    said = _said(dynamic, kind, key, code, code_source)
     origins = {}
     for name, row in table(SECTIONS[kind]).items():
-        lower = _below_dynamic(row, given, for_all, builtin, code_source)
-        origins[name] = _dynamic(for_key[name], lower) if name in for_key else lower
+        last = PropertyOrigin(builtin.get(name, row.default), "built in", "built-in default")
+        highest = _timeout if (kind, name) == ("command", "timeout") else _highest
+        origins[name] = highest(said, name, last)
     for name, value in fixed.items():
         origins[name] = PropertyOrigin(value, "built in", "the same for all commands of this kind")
     _check_buckets(kind, key, origins)
     return origins
 
 
-def _below_dynamic(
-    row: Property,
-    given: Mapping[str, Any],
-    for_all: Mapping[str, Found],
-    builtin: Mapping[str, Any],
-    code: str,
-) -> PropertyOrigin:
-    """The value that holds unless the key has a dynamic one."""
-    if row.name in given:
-        return PropertyOrigin(given[row.name], "code", code)
-    if row.name in for_all:
-        return PropertyOrigin(for_all[row.name].value, "dynamic default", for_all[row.name].source)
-    return PropertyOrigin(builtin.get(row.name, row.default), "built in", "built-in default")
+def _said(dynamic: Values, kind: str, key: str, code: Properties | None, code_source: str) -> _Said:
+    for_key: Mapping[str, Found] = dynamic.get((kind, key), _NOTHING)
+    for_all: Mapping[str, Found] = dynamic.get((kind, "default"), _NOTHING)
+    in_code = {} if code is None else {name: Found(value, code_source) for name, value in code.given.items()}
+    if "timeout" in in_code and in_code["timeout"].value is not None:
+        in_code[SWITCH] = Found(True, code_source)
+    return ("dynamic", for_key), ("code", in_code), ("dynamic default", for_all)
 
 
-def _dynamic(found: Found, lower: PropertyOrigin) -> PropertyOrigin:
-    value = found.value
-    if isinstance(value, TimeoutOn):  # switched on for the key, which takes the time of code if there is one
-        value = value.otherwise if lower.level != "code" or lower.value is None else lower.value
-    return PropertyOrigin(value, "dynamic", found.source)
+def _highest(said: _Said, name: str, last: PropertyOrigin) -> PropertyOrigin:
+    for level, found in said:
+        if name in found:
+            return PropertyOrigin(found[name].value, level, found[name].source)
+    return last
+
+
+def _timeout(said: _Said, name: str, last: PropertyOrigin) -> PropertyOrigin:
+    """Whether there is a limit and how long it is are looked up apart, as in Hystrix."""
+    off = _switched_off(said, name)
+    if off is not None:
+        return off
+    timed = tuple((level, found) for level, found in said if name in found and found[name].value is not None)
+    return _highest(timed, name, last)
+
+
+def _switched_off(said: _Said, name: str) -> PropertyOrigin | None:
+    """Who says that there is no limit, if no higher level switches it on or gives a time."""
+    timed = False
+    for level, found in said:
+        if SWITCH in found:
+            return None if found[SWITCH].value else PropertyOrigin(None, level, found[SWITCH].source)
+        if name in found and not timed:
+            if found[name].value is None:
+                return PropertyOrigin(None, level, found[name].source)
+            timed = True
+    return None
 
 
 def _check_buckets(kind: str, key: str, found: Mapping[str, PropertyOrigin]) -> None:

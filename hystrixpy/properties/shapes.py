@@ -11,7 +11,7 @@ from hystrixpy.properties.sources.reading import place
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hystrixpy.properties.levels import Explanation, PropertyOrigin, Resolved
+    from hystrixpy.properties.explanation import Explanation, PropertyOrigin, Resolved
 
 __all__ = ["Shapes"]
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from hystrixpy.errors import PropertyError
 from hystrixpy.properties.levels import bucket_faults
 from hystrixpy.properties.sources import (
+    SWITCH,
     FileReading,
     Reading,
     Values,
@@ -193,7 +194,10 @@ def merged(readings: Iterable[Reading]) -> Values:
     values: Values = {}
     for reading in readings:
         for place, found in reading.values.items():
-            values.setdefault(place, {}).update(found)
+            below = values.setdefault(place, {})
+            if "timeout" in found and found["timeout"].value is None:
+                below.pop(SWITCH, None)  # off for good, whatever a lower source switches on
+            below.update(found)
     return values
 
 

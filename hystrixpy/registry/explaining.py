@@ -20,8 +20,10 @@ def explain_properties(key: str, kind: str = "command") -> properties.Explanatio
     """Each property in force for ``key`` with its level and source; ``str()`` of it prints a table.
 
     ``kind`` is ``"command"``, ``"thread_pool"`` or ``"collapser"``. A key that no class or function claims
-    shows what would hold for it. Raises ``PropertyError`` for an unknown kind.
+    shows what would hold for it. Raises ``PropertyError`` for an unknown kind and for a key that is no text.
     """
+    if not isinstance(key, str):
+        raise PropertyError(f"key = {key!r}: must be the text of a key")
     if kind == "command":
         claim = _claim_of(key)
         kind_of_command = ASYNC if claim.is_async else SYNC

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -114,6 +115,14 @@ def test_help_names_the_commands(capsys):
 
 def run(*arguments, **options):
     return subprocess.run([sys.executable, "-m", "hystrixpy", *arguments], timeout=60, text=True, **options)
+
+
+def test_names_the_terminal_cannot_write_are_escaped(tmp_path):
+    """A note about a key in another alphabet is no traceback on an ASCII terminal."""
+    java = write(tmp_path / "x.properties", "hystrix.command.Gr\\u00fc\\u00dfe.threadPoolKeyOverride=x\n")
+    done = run("check-config", java, cwd=ROOT, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(r"note: hystrixpy has no use for hystrix.command.Gr\xfc\xdfe.threadPoolKeyOverride")
 
 
 def test_python_dash_m_is_the_same(tmp_path):

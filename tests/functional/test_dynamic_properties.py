@@ -400,8 +400,10 @@ def test_explain_properties_of_each_kind():
         assert explain_properties("A")["timeout"].level == "dynamic default"
         assert explain_properties("C", "collapser")["delay"].value == 1.0
         Sync().execute()
-    with pytest.raises(PropertyError):
+    with pytest.raises(PropertyError, match="'pool': must be 'command'"):
         explain_properties("K", "pool")
+    with pytest.raises(PropertyError, match="must be the text of a key"):
+        explain_properties(Sync)
 
 
 def test_an_asynchronous_command_stays_on_its_loop():

@@ -178,6 +178,19 @@ def test_a_wrong_watch_is_refused(watch):
         configure(watch=watch)
 
 
+@pytest.mark.parametrize("file", [5, b"x.toml", [None], ["x.toml", 1], "", [""], True])
+def test_a_file_that_is_no_path_is_refused(file):
+    """The error shows what was passed; nothing else is done."""
+    with pytest.raises(PropertyError, match=r"^file = .*: must be a path, or several$"):
+        configure(file=file)
+
+
+def test_a_path_in_the_place_of_the_mapping_is_told_where_it_belongs():
+    """The mistake of everybody's first day."""
+    with pytest.raises(PropertyError, match=r"mapping = 'service\.toml': must be a mapping; a file is named by file="):
+        configure("service.toml")
+
+
 def test_a_relative_file_does_not_move_with_the_working_directory(tmp_path, monkeypatch):
     """The path is fixed when it is given, also for the messages."""
     (tmp_path / "x.toml").write_text("[command.default]\ntimeout = 0.7\n")

@@ -166,6 +166,7 @@ HYSTRIX = [
     ("command.K.execution.timeout.enabled", "true", "timeout", 1.0),
     ("command.K.execution.isolation.thread.interruptOnTimeout", "true", "interrupt_on_timeout", True),
     ("command.K.execution.isolation.thread.interruptOnFutureCancel", "true", "interrupt_on_cancel", True),
+    ("command.K.execution.isolation.thread.interruptOnCancel", "true", "interrupt_on_cancel", True),
     ("command.K.execution.isolation.semaphore.maxConcurrentRequests", "7", "max_concurrent", 7),
     ("command.K.fallback.enabled", "false", "fallback_enabled", False),
     ("command.K.fallback.isolation.semaphore.maxConcurrentRequests", "7", "fallback_max_concurrent", 7),
@@ -207,6 +208,7 @@ def test_each_hystrix_name_sets_its_property(name, text, ours, value, tmp_path):
         assert getattr(values(kind, each), ours) == value
 
 
+OFF = "off"
 TIMEOUTS = [
     # what the file says about (default enabled, default ms, key enabled, key ms), code -> in force for the key
     ((None, None, "true", "300"), None, 0.3),
@@ -217,6 +219,11 @@ TIMEOUTS = [
     (("false", None, "true", None), None, 1.0),
     (("false", "700", "true", None), None, 0.7),
     (("false", "700", "true", None), 0.5, 0.5),
+    (("false", None, None, "300"), 0.5, 0.3),
+    (("false", "700", "true", None), OFF, 0.7),
+    ((None, None, "true", None), OFF, 1.0),
+    ((None, None, None, "300"), OFF, 0.3),
+    (("true", "700", None, None), OFF, None),
     ((None, "700", "false", "300"), 0.5, None),
     (("true", "700", None, None), None, 0.7),
     (("true", "700", None, None), 0.5, 0.5),
@@ -231,8 +238,62 @@ def test_switch_and_time_of_a_timeout_are_looked_up_apart(said, code, expected, 
     names += [name.replace("default", "K") for name in names]
     lines = [f"hystrix.command.{name}={text}" for name, text in zip(names, said, strict=True) if text]
     configure(file=write(tmp_path / "x.properties", "\n".join(lines)))
-    given = CommandProperties(timeout=code) if code else None
+    given = CommandProperties(timeout=None if code == OFF else code) if code else None
     assert values(code=given).timeout == expected
+
+
+def test_files_of_one_team_are_looked_up_as_one(tmp_path):
+    """A general file switches limits off, that of the stage gives times: there, as in Hystrix, the switch holds."""
+    general = write(tmp_path / "general.properties", "hystrix.command.default.execution.timeout.enabled=false")
+    stage = write(
+        tmp_path / "stage.properties",
+        "hystrix.command.K.execution.isolation.thread.timeoutInMilliseconds=300\n"
+        "hystrix.command.L.execution.isolation.thread.timeoutInMilliseconds=400\n"
+        "hystrix.command.L.execution.timeout.enabled=true\n",
+    )
+    configure(file=[general, stage])
+    assert (values(key="K").timeout, values(key="L").timeout) == (None, 0.4)
+
+
+@pytest.mark.parametrize(
+    ("toml", "java", "expected"),
+    [
+        ("false", "enabled=true", 1.0),
+        ("0.3", "enabled=true", 0.3),
+        ("0.3", "enabled=false", None),
+        ("false", "milliseconds=400", 0.4),
+        ("0.3", "milliseconds=400", 0.4),
+    ],
+)
+def test_the_switch_goes_over_what_toml_says(toml, java, expected, tmp_path):
+    """A TOML ``timeout`` says both at once; of a .properties file only what it says replaces it."""
+    names = {"enabled": "execution.timeout.enabled", "milliseconds": "execution.isolation.thread.timeoutInMilliseconds"}
+    name, _, text = java.partition("=")
+    low = write(tmp_path / "x.toml", f"[command.K]\ntimeout = {toml}\n")
+    configure(file=[low, write(tmp_path / "x.properties", f"hystrix.command.K.{names[name]}={text}")])
+    assert values().timeout == expected
+
+
+def test_a_time_for_the_key_beats_a_default_that_is_off(tmp_path):
+    """The level decides, whichever of the two files says which."""
+    toml = write(tmp_path / "x.toml", "[command.default]\ntimeout = false\n[command.L]\ntimeout = 0.4\n")
+    java = write(
+        tmp_path / "x.properties",
+        "hystrix.command.K.execution.isolation.thread.timeoutInMilliseconds=300\n"
+        "hystrix.command.M.execution.timeout.enabled=true\n",
+    )
+    configure(file=[toml, java])
+    assert [values(key=key).timeout for key in "JKLM"] == [None, 0.3, 0.4, 1.0]
+    write(java, "hystrix.command.default.execution.timeout.enabled=false")
+    configure(file=[toml, java])
+    assert values(key="L").timeout == 0.4
+
+
+def test_an_environment_that_says_off_beats_a_switch_in_a_file(tmp_path, monkeypatch):
+    """A higher source's None is the last word of its level."""
+    monkeypatch.setenv("HYSTRIXPY__COMMAND__K__TIMEOUT", "off")
+    configure(file=write(tmp_path / "x.properties", "hystrix.command.K.execution.timeout.enabled=true"))
+    assert values().timeout is None
 
 
 def test_names_of_others_are_ignored_and_unused_ones_listed_once(tmp_path, caplog):
@@ -276,6 +337,25 @@ BAD_PROPERTIES = [
         "no Hystrix property 'hystrix.command.K.circuitBreaker.forceOpn'; "
         "did you mean 'hystrix.command.K.circuitBreaker.forceOpen'?",
     ),
+    (
+        "hystrix.command.GetRecommendationsOfOneCustomer.execution.isolation.thread.timeoutInMilis=1",
+        1,
+        "no Hystrix property "
+        "'hystrix.command.GetRecommendationsOfOneCustomer.execution.isolation.thread.timeoutInMilis'; did you mean "
+        "'hystrix.command.GetRecommendationsOfOneCustomer.execution.isolation.thread.timeoutInMilliseconds'?",
+    ),
+    (
+        "hystrix.command.fetch:example.org.circuitBreaker.forceOpen=true",
+        1,
+        "no Hystrix property 'hystrix.command.fetch'; a ':', '=' or blank inside a key is written with a backslash",
+    ),
+    ("hystrix.command.a b.execution.timeout.enabled=true", 1, "is written with a backslash before it"),
+    ("hystrix.command.fetch:example.org", 1, "no Hystrix property 'hystrix.command.fetch'; known after"),
+    (
+        "hystrix.command.\\u001b.fallback.enabled=\\u001b",
+        1,
+        r"'hystrix.command.\x1b.fallback.enabled' = '\x1b'",
+    ),
     ("hystrix.threadpool.a.b.coresize=1", 1, "did you mean 'hystrix.threadpool.a.b.coreSize'?"),
     ("hystrix.command.K=1", 1, "no Hystrix property 'hystrix.command.K'; known after hystrix.command.<key>. are "),
     ("hystrix.command.circuitBreaker.forceOpen=1", 1, "no Hystrix property"),
@@ -316,6 +396,16 @@ def test_an_old_encoding_is_read_as_java_did(tmp_path):
     assert values(key="Müller").fallback_enabled is False
 
 
+def test_a_name_that_could_disturb_a_log_is_quoted(tmp_path, caplog):
+    """Neither a line end nor an escape sequence of a file's names reaches the log as itself."""
+    line = "hystrix.command.K\\nroot\\:well\\u001b.threadPoolKeyOverride=x"
+    with caplog.at_level(logging.WARNING, logger="hystrixpy"):
+        configure(file=write(tmp_path / "x.properties", line))
+    assert r"'hystrix.command.K\nroot:well\x1b.threadPoolKeyOverride'" in caplog.text
+    assert caplog.text.isascii()
+    assert "\x1b" not in caplog.text
+
+
 # -- files as files
 
 
@@ -348,6 +438,16 @@ def test_what_cannot_be_a_configuration_is_refused_without_waiting(kind, message
         configure(file=path)
 
 
+@pytest.mark.parametrize("suffix", ["toml", "properties"])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_is_refused_by_its_name(encoding, suffix, tmp_path):
+    """Some editors write it; read as anything else it would say nothing at all."""
+    text = "\ufeffhystrix.command.K.fallback.enabled=false"
+    path = write(tmp_path / f"x.{suffix}", text.encode(encoding))
+    with pytest.raises(PropertyError, match=re.escape(f"{path}: is UTF-16; must be UTF-8")):
+        configure(file=path)
+
+
 @pytest.mark.parametrize("name", ["x.yaml", "x.json", "x", ".toml", "x.toml.bak"])
 def test_an_unknown_suffix_is_refused(name, tmp_path):
     """Formats are known by suffix, and the message names them."""
@@ -363,9 +463,10 @@ def test_a_path_that_is_none_is_refused():
 
 
 def test_a_flood_of_faults_is_bounded():
-    """A hundred faults are listed, the rest costs no time."""
+    """A hundred faults are listed, the last one says so, the rest costs no time."""
     reading = read_toml("[command.K]\n" + "".join(f"timeot{n} = 1\n" for n in range(20_000)), "f")
     assert len(reading.problems) == 100
+    assert reading.problems[99].endswith("; reading ends here, after 100 faults")
 
 
 def test_a_large_correct_file_is_read(tmp_path):

@@ -7,13 +7,13 @@
 from hystrixpy.properties.sources.environ import read_environ
 from hystrixpy.properties.sources.files import FileReading, read_file, signature
 from hystrixpy.properties.sources.mapping import read_mapping
-from hystrixpy.properties.sources.reading import Found, Reading, TimeoutOn, Values
+from hystrixpy.properties.sources.reading import SWITCH, Found, Reading, Values
 
 __all__ = [
+    "SWITCH",
     "FileReading",
     "Found",
     "Reading",
-    "TimeoutOn",
     "Values",
     "read_environ",
     "read_file",

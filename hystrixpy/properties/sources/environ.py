@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hystrixpy.properties.faults import shown, unknown
+from hystrixpy.properties.faults import named, printable, unknown
 from hystrixpy.properties.schema import SECTIONS
 from hystrixpy.properties.sources.reading import Reading
 
@@ -29,12 +29,12 @@ def read_environ(environ: Mapping[str, str]) -> Reading:
 
 
 def _read(reading: Reading, variable: str, text: str) -> None:
-    source = f"environment variable {variable}"
+    source = f"environment variable {printable(variable)}"
     section, _, rest = variable.removeprefix(_PREFIX).partition("__")
     key, _, name = rest.rpartition("__")
     if section.lower() not in SECTIONS:
         reading.fault(source, unknown("no section", section, [each.upper() for each in SECTIONS]))
     elif not key or not name:
-        reading.fault(source, f"{shown(variable)}: must be HYSTRIXPY__{section}__<key or default>__<PROPERTY>")
+        reading.fault(source, f"{named(variable)}: must be HYSTRIXPY__{section}__<key or default>__<PROPERTY>")
     else:
         reading.add_text(source, section.lower(), key, name.lower(), text)

@@ -5,6 +5,7 @@ A file is input from outside: only regular files, at most 1 MiB, never evaluated
 
 from __future__ import annotations
 
+import codecs
 import os
 import stat
 from collections.abc import Callable
@@ -33,6 +34,8 @@ class FileReading:
     rank: int
     reading: Reading
 
+
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 _Parse = Callable[[bytes, str], Reading]
 
@@ -74,6 +77,8 @@ def read_file(path: str) -> FileReading:
         return FileReading(
             path, signed, rank, _broken(path, f"larger than {LARGEST} bytes, the most a configuration may have")
         )
+    if data.startswith(_UTF_16):  # read as ISO 8859-1 it would say nothing, and nobody would know
+        return FileReading(path, signed, rank, _broken(path, "is UTF-16; must be UTF-8"))
     return FileReading(path, signed, rank, parse(data, path))
 
 

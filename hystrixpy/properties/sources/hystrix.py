@@ -8,20 +8,23 @@ names that have no use here are listed, not refused.
 from __future__ import annotations
 
 import difflib
+import re
 from typing import Any
 
-from hystrixpy.properties.faults import invalid, shown
+from hystrixpy.properties.faults import invalid, named, printable
 from hystrixpy.properties.kinds import Flag, number
 from hystrixpy.properties.schema import SECTIONS, Property, table
 from hystrixpy.properties.sources.java import entries
-from hystrixpy.properties.sources.reading import Reading, TimeoutOn
+from hystrixpy.properties.sources.reading import SWITCH, Reading
 
 __all__ = ["read_hystrix"]
 
 _FLAG = Flag()
 _FAMILIES = {"command": "command", "threadpool": "thread_pool", "collapser": "collapser"}
 _ENABLED = "execution.timeout.enabled"
-_TIMEOUT = "execution.isolation.thread.timeoutInMilliseconds"
+_DOCUMENTED = {"execution.isolation.thread.interruptOnCancel": "execution.isolation.thread.interruptOnFutureCancel"}
+"""What Hystrix's documentation calls otherwise than its code: people's files have these names."""
+
 _UNUSED = {
     "command": {
         "metrics.rollingPercentile.bucketSize",
@@ -43,7 +46,8 @@ _UNUSED = {
 
 def _used(section: str) -> dict[str, Property]:
     rows = table(SECTIONS[section]).values()
-    return {name: row for row in rows for name in row.hystrix if name != _ENABLED}
+    used = {name: row for row in rows for name in row.hystrix if name != _ENABLED}
+    return {**used, **{name: used[code] for name, code in _DOCUMENTED.items() if code in used}}
 
 
 _USED = {section: _used(section) for section in SECTIONS}
@@ -51,38 +55,34 @@ _KNOWN = {section: {*_USED[section], *_UNUSED[section]} for section in SECTIONS}
 _KNOWN["command"].add(_ENABLED)
 _MOST_DOTS = max(name.count(".") for names in _KNOWN.values() for name in names)
 
-Switches = dict[str, tuple[bool, str]]
-"""What ``execution.timeout.enabled`` says per key, and where."""
-
 
 def read_hystrix(text: str, file: str) -> Reading:
     """What a ``.properties`` text says."""
     reading = Reading()
-    switches: Switches = {}
     for entry in entries(text):
         family, _, rest = entry.name.removeprefix("hystrix.").partition(".")
         if not entry.name.startswith("hystrix.") or family not in _FAMILIES:
             continue
         source = f"{file}, line {entry.line}"
         if entry.fault:
-            reading.fault(source, f"{shown(entry.name)}: {entry.fault}")
+            reading.fault(source, f"{named(entry.name)}: {entry.fault}")
             continue
-        _read(reading, switches, source, entry.name, _FAMILIES[family], rest, entry.value.strip())
-    _switch_timeouts(reading, switches)
+        _read(reading, source, entry.name, _FAMILIES[family], rest, entry.value.strip())
     return reading
 
 
-def _read(reading: Reading, switches: Switches, source: str, full: str, section: str, rest: str, text: str) -> None:
+def _read(reading: Reading, source: str, full: str, section: str, rest: str, text: str) -> None:
     """One entry of our three families."""
     if reading.full:
         return
     key, name = _split(section, rest)
     if not key:
-        reading.fault(source, f"no Hystrix property {shown(full)}{_meant(section, full, rest)}")
+        hint = _cut_short(section, rest, text) or _meant(section, full, rest)
+        reading.fault(source, f"no Hystrix property {named(full)}{hint}")
     elif name in _UNUSED[section]:
-        reading.unused.append(full)
+        reading.unused.append(printable(full))
     elif name == _ENABLED:
-        _add_switch(reading, switches, source, key, full, text)
+        _add_switch(reading, source, key, full, text)
     else:
         _add(reading, source, section, key, _USED[section][name], full, name, text)
 
@@ -97,15 +97,23 @@ def _split(section: str, rest: str) -> tuple[str, str]:
     return "", ""
 
 
+def _cut_short(section: str, rest: str, text: str) -> str:
+    """What is wrong if the name ended at a character of its key that separates name and value."""
+    goes_on = re.split(r"[=: \t\f]", text, maxsplit=1)[0]
+    key, _ = _split(section, f"{rest}:{goes_on}")
+    return "; a ':', '=' or blank inside a key is written with a backslash before it" if key else ""
+
+
 def _meant(section: str, full: str, rest: str) -> str:
     """The nearest existing name, under the key that would go with it."""
     best, nearest = 0.6, ""
+    prefix = full[: len(full) - len(rest)]
     parts = rest.rsplit(".", _MOST_DOTS + 2)
     for cut in range(1, len(parts)):
         wrong = ".".join(parts[cut:])[-200:]
         for name in difflib.get_close_matches(wrong, _KNOWN[section], n=1, cutoff=best):
             best = difflib.SequenceMatcher(None, name, wrong).ratio()
-            nearest = f"; did you mean '{full[: len(full) - len(rest)]}{'.'.join(parts[:cut])}.{name}'?"
+            nearest = f"; did you mean {named(prefix + '.'.join([*parts[:cut], name]))}?"
     return (
         nearest or f"; known after hystrix.{section.replace('_', '')}.<key>. are {', '.join(sorted(_KNOWN[section]))}"
     )
@@ -135,26 +143,9 @@ def _valid(row: Property, name: str) -> str:
     return row.kind.valid
 
 
-def _add_switch(reading: Reading, switches: Switches, source: str, key: str, full: str, text: str) -> None:
+def _add_switch(reading: Reading, source: str, key: str, full: str, text: str) -> None:
+    """``execution.timeout.enabled``, which is looked up apart from the time."""
     try:
-        switches[key] = (_FLAG.parse(text), source)
+        reading.put(source, "command", key, SWITCH, _FLAG.parse(text))
     except ValueError:
         reading.fault(source, invalid(full, text, _FLAG.valid))
-
-
-def _switch_timeouts(reading: Reading, switches: Switches) -> None:
-    """Make one ``timeout`` of Hystrix's two properties.
-
-    There the switch and the time are looked up apart: a key without a switch of its own follows that of
-    ``default``, and a key that is switched on takes its time from wherever one is.
-    """
-    on_for_all, _ = switches.get("default", (True, ""))
-    times = {key for section, key in reading.values if section == "command"}
-    default = reading.values.get(("command", "default"), {}).get("timeout")
-    for key in sorted(times | set(switches)):
-        own = reading.values.get(("command", key), {}).get("timeout")
-        on, source = switches.get(key, switches.get("default", (True, "")))
-        if not on and (own or key in switches):
-            reading.put(source, "command", key, "timeout", None)
-        elif on and not own and key in switches and not on_for_all:
-            reading.put(source, "command", key, "timeout", TimeoutOn(default.value if default else 1.0))

@@ -16,7 +16,7 @@ from hystrixpy.properties.schema import SECTIONS, Property, table
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Found", "Reading", "TimeoutOn", "Values", "place"]
+__all__ = ["SWITCH", "Found", "Reading", "Values", "place"]
 
 _MOST = 100
 _PLAIN = re.compile(r"[\w.:/-]+")
@@ -29,15 +29,11 @@ class Found(NamedTuple):
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class TimeoutOn:
-    """Hystrix's ``execution.timeout.enabled=true`` without a time, over a default that switches it off.
+SWITCH = "timeout enabled"
+"""Whether ``timeout`` is on, beside the time: no property of ours, but one that Hystrix looks up apart.
 
-    The time is that of the code level, else ``otherwise`` (seconds).
-    """
-
-    otherwise: float
-
+A source of ours that gives a time switches it on with it; one that says None says it as the time.
+"""
 
 Values = dict[tuple[str, str], dict[str, Found]]
 """(section, key) -> property name -> what was found; the key ``default`` stands for all keys."""
@@ -66,10 +62,17 @@ class Reading:
         """Note what is wrong at ``source``."""
         if not self.full:
             self.problems.append(f"{source}: {message}")
+            if self.full:
+                self.problems[-1] += f"; reading ends here, after {_MOST} faults"
 
     def put(self, source: str, section: str, key: str, name: str, value: Any) -> None:
         """Keep a value that needs no check."""
         self.values.setdefault((section, key), {})[name] = Found(value, source)
+
+    def _keep(self, source: str, section: str, key: str, name: str, value: Any) -> None:
+        self.put(source, section, key, name, value)
+        if (section, name) == ("command", "timeout") and value is not None:
+            self.put(source, section, key, SWITCH, True)
 
     def add(self, source: str, section: str, key: str, name: str, value: object) -> None:
         """Keep a Python value if the section has such a property and it fits; note the fault otherwise."""
@@ -90,6 +93,6 @@ class Reading:
             self.fault(source, unknown(f"{place(section, key)} has no property", name, rows))
             return
         try:
-            self.put(source, section, key, name, read(row))
+            self._keep(source, section, key, name, read(row))
         except (ValueError, TypeError):
             self.fault(source, invalid(f"{place(section, key)}.{name}", value, row.kind.valid))
