@@ -183,12 +183,14 @@ def misfit(
     return None
 
 
-def on_change(callback: Callable[[], object]) -> None:
-    """Have ``callback()`` called after the sources changed, outside any lock.
+def on_change(callback: Callable[[], object], *, lasting: bool = False) -> None:
+    """Have ``callback()`` called after the sources changed, outside any lock, until ``reset()``.
 
-    Calls of two changes may overlap, so whoever keeps results compares their ``generation``.
+    What lives has the new values by then. It is called in the thread that made the change: the caller of
+    ``configure()``, or the one that watches files. Calls of two changes may overlap, so whoever keeps results
+    compares their ``generation``. A ``lasting`` one outlives ``reset()`` and is called before the others.
     """
-    _store.on_change(callback)
+    _store.on_change(callback, lasting=lasting)
 
 
 def remove_on_change(callback: Callable[[], object]) -> None:
@@ -197,7 +199,7 @@ def remove_on_change(callback: Callable[[], object]) -> None:
 
 
 def reset_sources() -> None:
-    """Forget what ``configure()`` said, stop watching, and read the sources again at the next use."""
+    """Forget what ``configure()`` said and who listens, stop watching, and read the sources again at the next use."""
     _store.forget()
 
 

@@ -56,6 +56,7 @@ class Store:
         self._state: State | None = None
         self._watcher: Watcher | None = None
         self._listeners: tuple[Callable[[], object], ...] = ()
+        self._lasting: tuple[Callable[[], object], ...] = ()
         self._checks: tuple[Callable[[Values], Iterable[str]], ...] = ()
         self.generation = 0
         self.reload_errors = 0
@@ -84,9 +85,10 @@ class Store:
         self._tell()
 
     def forget(self) -> None:
-        """Drop everything that was said and read; the next use reads the environment's sources anew."""
+        """Drop all that was said and read, and who listens; the next use reads the environment's sources anew."""
         with self._lock:
             self._state = None
+            self._listeners = ()
             self.generation += 1  # whoever keeps results of before must see that they are old
             old, self._watcher = self._watcher, None
         self._end(old)
@@ -95,9 +97,12 @@ class Store:
         with self._lock:
             self._checks = (*self._checks, check)
 
-    def on_change(self, callback: Callable[[], object]) -> None:
+    def on_change(self, callback: Callable[[], object], *, lasting: bool = False) -> None:
         with self._lock:
-            self._listeners = (*self._listeners, callback)
+            if lasting:
+                self._lasting = (*self._lasting, callback)
+            else:
+                self._listeners = (*self._listeners, callback)
 
     def remove_on_change(self, callback: Callable[[], object]) -> None:
         with self._lock:
@@ -177,7 +182,7 @@ class Store:
             watcher.stop()
 
     def _tell(self) -> None:
-        for callback in self._listeners:
+        for callback in (*self._lasting, *self._listeners):  # those first who put the new values in force
             try:
                 callback()
             except Exception:  # one listener's fault is no reason to keep the change from the others

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from hystrixpy import CommandProperties, PropertyError, ThreadPoolProperties, configure
+from hystrixpy import CommandProperties, PropertyError, ThreadPoolProperties, command, configure, deadline, reset
 from hystrixpy.properties import generation, on_change, remove_on_change, reset_sources, resolve
 
 
@@ -220,6 +220,28 @@ def test_listeners_hear_of_every_change_after_it_is_in_force():
     configure()
     assert seen == [0.1, 0.2]
     remove_on_change(callback)
+
+
+def test_a_listener_finds_what_lives_changed_already():
+    """The circuit has the new values when its change is told."""
+    guarded = command(key="K", isolation="semaphore")(deadline)
+    guarded()
+    seen = []
+    on_change(lambda: seen.append(guarded()))
+    configure({"command": {"K": {"timeout": 100}}})
+    assert seen[0] > 99
+
+
+def test_reset_removes_listeners():
+    """As it removes hooks; what the library itself needs to be told goes on."""
+    seen = []
+    on_change(lambda: seen.append(1))
+    reset()
+    guarded = command(key="K", isolation="semaphore")(deadline)
+    guarded()
+    configure({"command": {"K": {"timeout": 100}}})
+    assert seen == []
+    assert guarded() > 99
 
 
 def test_a_failed_change_is_not_told():
