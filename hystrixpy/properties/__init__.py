@@ -12,7 +12,6 @@ from hystrixpy.properties.dynamic import (
     configure,
     explain,
     generation,
-    misfit,
     on_change,
     on_check,
     reload_errors,
@@ -23,6 +22,7 @@ from hystrixpy.properties.dynamic import (
 )
 from hystrixpy.properties.explanation import Explanation, PropertyOrigin, Resolved
 from hystrixpy.properties.faults import unknown
+from hystrixpy.properties.levels import misfit
 from hystrixpy.properties.schema import (
     SECTIONS,
     CollapserProperties,

@@ -30,7 +30,6 @@ __all__ = [
     "configure",
     "explain",
     "generation",
-    "misfit",
     "on_change",
     "on_check",
     "reload_errors",
@@ -163,24 +162,6 @@ def on_check(check: Callable[[Values], Iterable[str]]) -> None:
     It is called with a lock held and must take none itself; :func:`misfit` says whether values fit a key.
     """
     _store.on_check(check)
-
-
-def misfit(
-    values: Values,
-    kind: Kind,
-    key: str,
-    code: Properties | None,
-    *,
-    builtin_overrides: Mapping[str, Any] | None = None,
-    fixed: Mapping[str, Any] | None = None,
-    code_source: str = "code",
-) -> str | None:
-    """Why ``values`` would not fit what code says for ``key``, or None if they do."""
-    try:
-        resolve_in(values, kind, key, code, builtin_overrides or {}, fixed or {}, code_source)
-    except PropertyError as error:
-        return str(error)
-    return None
 
 
 def on_change(callback: Callable[[], object], *, lasting: bool = False) -> None:

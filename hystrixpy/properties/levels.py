@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
     from hystrixpy.properties.sources import Values
 
-__all__ = ["bucket_faults", "resolve_in"]
+__all__ = ["bucket_faults", "misfit", "resolve_in"]
 
 _WINDOWS = (("rolling_window", "rolling_buckets"), ("percentile_window", "percentile_buckets"))
 _NOTHING: Mapping[str, Any] = {}
+
+_BUILT_IN: tuple[Level, str] = ("built in", "built-in default")
 
 _Said = tuple[tuple[Level, "Mapping[str, Found]"], ...]
 """What each level says about one key, highest first; the built-in level is what is left."""
@@ -44,9 +46,8 @@ def resolve_in(
     said = _said(dynamic, kind, key, code, code_source)
     origins = {}
     for name, row in table(SECTIONS[kind]).items():
-        last = PropertyOrigin(builtin.get(name, row.default), "built in", "built-in default")
         highest = _timeout if (kind, name) == ("command", "timeout") else _highest
-        origins[name] = highest(said, name, last)
+        origins[name] = highest(said, name, PropertyOrigin(builtin.get(name, row.default), *_BUILT_IN))
     for name, value in fixed.items():
         origins[name] = PropertyOrigin(value, "built in", "the same for all commands of this kind")
     _check_buckets(kind, key, origins)
@@ -95,6 +96,15 @@ def _check_buckets(kind: str, key: str, found: Mapping[str, PropertyOrigin]) -> 
     """A bucket is at least 1 ms; window and count may come from different places, so it is checked here."""
     for fault in _too_short(kind, key, found):
         raise PropertyError(fault, command_key=key if kind == "command" else None)
+
+
+def misfit(dynamic: Values, kind: str, key: str, code: Properties | None, code_source: str) -> str | None:
+    """Why these values would not fit each other for ``key``; asked for every live key at every change."""
+    said = _said(dynamic, kind, key, code, code_source)
+    rows = table(SECTIONS[kind])
+    names = [name for pair in _WINDOWS for name in pair if name in rows]
+    found = {name: _highest(said, name, PropertyOrigin(rows[name].default, *_BUILT_IN)) for name in names}
+    return next(_too_short(kind, key, found), None)
 
 
 def bucket_faults(dynamic: Values) -> list[str]:

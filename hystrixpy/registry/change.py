@@ -8,7 +8,7 @@ from hystrixpy import properties
 from hystrixpy.errors import PropertyError
 from hystrixpy.registry import held
 from hystrixpy.registry.finding import resolve_command, settings_for
-from hystrixpy.registry.held import ASYNC, SYNC
+from hystrixpy.registry.held import NOBODY
 from hystrixpy.registry.pools import apply_to_pool
 
 if TYPE_CHECKING:
@@ -48,12 +48,11 @@ def _apply(each: Circuit) -> None:
 
 def misfits(values: properties.Values) -> Iterator[str]:
     """Why new values would not fit what live commands and pools say in code. Takes no lock: copies are atomic."""
-    for key, claim in held.state.claims.copy().items():
-        kind = ASYNC if claim.is_async else SYNC
-        fault = properties.misfit(values, "command", key, claim.code, code_source=claim.owner, **kind)
-        if fault is not None:
-            yield fault
-    for key, claim in held.state.pool_claims.copy().items():
-        fault = properties.misfit(values, "thread_pool", key, claim.code, code_source=claim.owner)
-        if fault is not None:
-            yield fault
+    commands, pools = held.state.claims.copy(), held.state.pool_claims.copy()
+    for key in held.state.pools.copy():
+        pools.setdefault(key, NOBODY)
+    for kind, claims in (("command", commands), ("thread_pool", pools)):
+        for key, claim in claims.items():
+            fault = properties.misfit(values, kind, key, claim.code, claim.owner)
+            if fault is not None:
+                yield fault

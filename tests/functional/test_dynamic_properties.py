@@ -32,6 +32,7 @@ from hystrixpy import (
     metrics,
     thread_pool,
 )
+from hystrixpy.properties import reload_errors, reload_failed
 
 
 def set_command(**values):
@@ -342,6 +343,16 @@ def test_a_pool_is_asked_too():
         set_pool(rolling_buckets=100)
 
 
+def test_a_pool_about_which_code_says_nothing_is_asked_too():
+    """Default and key clash by themselves: refused at once for a pool that lives; no reload has failed."""
+    make(deadline)()
+    errors = reload_errors()
+    with pytest.raises(PropertyError, match=r"thread_pool\.P: rolling_window"):
+        configure({"thread_pool": {"default": {"rolling_window": 0.05}, "P": {"rolling_buckets": 100, "core_size": 3}}})
+    assert thread_pool("P").core_size == 10
+    assert reload_errors() == errors
+
+
 def test_values_that_do_not_fit_code_are_an_error_at_the_first_call():
     """Before there is a circuit nobody can know; then the call raises, until the configuration is put right."""
     set_command(rolling_buckets=100)
@@ -442,6 +453,20 @@ def test_a_second_claim_to_a_pool_is_told():
     with pytest.warns(PropertyConflictWarning, match="thread pool key 'P'.*core_size 3, not 4"):
         command(key="3", thread_pool="P", pool_properties=ThreadPoolProperties(core_size=4))(nothing)()
     assert thread_pool("P").core_size == 3
+
+
+def test_a_failed_reload_reaches_the_collector():
+    """The count of this process is what a reader collects."""
+    pytest.importorskip("opentelemetry.sdk.metrics")
+    from hystrixpy.telemetry.ledger import Ledger
+    from hystrixpy.telemetry.registry_source import RegistrySource
+    from tests.telemetry.fakes import Reader
+
+    reader = Reader(Ledger(RegistrySource()))
+    make(deadline)()
+    before = reload_errors()
+    reload_failed("does not fit")
+    assert reader.collect().values("hystrix.properties.reload_errors") == {(): before + 1}
 
 
 # -- under load
