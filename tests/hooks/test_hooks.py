@@ -103,12 +103,14 @@ def test_on_start_fails_the_command_at_once(driver: Driver) -> None:
     assert hystrixpy.metrics("Hooked").concurrency == 0
 
 
-@ALL
-@pytest.mark.parametrize("name", ["on_execution_start", "on_thread_start"])
+@pytest.mark.parametrize(
+    ("driver", "name"),
+    [(driver, "on_execution_start") for driver in DRIVERS]
+    + [(driver, "on_thread_start") for driver in DRIVERS if driver.in_thread],
+    ids=lambda each: getattr(each, "name", each),
+)
 def test_start_hooks_count_as_a_failing_run(driver: Driver, name: str) -> None:
     """The fallback answers; run was not called, and on_execution_error is not told of what it did not raise."""
-    if name == "on_thread_start" and not driver.in_thread:
-        pytest.skip("no thread")
     told: list[str] = []
     hook_of(**{name: oops, "on_execution_error": lambda _c, e: told.append("error") or e})
     command = driver.make(Plan(fallback="spare"))

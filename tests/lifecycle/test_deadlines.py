@@ -12,14 +12,6 @@ from hystrixpy import AsyncCommand, Command, CommandProperties, CommandTimeoutEr
 
 from .gates import outlast_limit
 
-INNER = {
-    "semaphore execute": ("semaphore", lambda made: made.execute()),
-    "thread execute": ("thread", lambda made: made.execute()),
-    "thread queue": ("thread", lambda made: made.queue().result(30)),
-    "async in asyncio.run": ("async", lambda made: asyncio.run(made.execute())),
-}
-AWAITED = {"semaphore await": "semaphore", "thread await": "thread", "async await": "async"}
-
 
 def inner(kind, timeout, work=hystrixpy.deadline):
     """A command of a kind that tells what time it has left."""
@@ -41,19 +33,6 @@ def inner(kind, timeout, work=hystrixpy.deadline):
             return work()
 
     return InnerSync()
-
-
-@pytest.fixture(params=[*INNER, *AWAITED])
-def nest(request, driver):
-    """Make a run that executes an inner command: ``nest(make)``, whose result it returns."""
-    if request.param in AWAITED:
-        if not driver.is_async:
-            pytest.skip("needs a loop to await on")
-        return lambda make: lambda: make(AWAITED[request.param])
-    kind, perform = INNER[request.param]
-    if (driver.is_async or driver.name == "semaphore-await") and kind == "async":
-        pytest.skip("a loop runs already")
-    return lambda make: lambda: perform(make(kind))
 
 
 def test_a_shorter_limit_outside_holds_inside(target, nest):

@@ -49,12 +49,10 @@ def test_of_a_function_the_message_says_to_call_it_again():
         made.execute()
 
 
-def test_a_second_queue_while_the_first_runs_leaves_its_future_alone(target):
+def test_a_second_queue_while_the_first_runs_leaves_its_future_alone(threaded):
     """The second future holds the error, the first one the value."""
-    guarded, gate = target(), Gate()
+    guarded, gate = threaded(), Gate()
     made = guarded.make(hold=gate)
-    if guarded.driver.isolation != "thread":
-        pytest.skip("the first one is over when queue() returns")
     first = made.queue()
     second = made.queue()
     assert isinstance(second.exception(10), CommandStateError)

@@ -157,11 +157,9 @@ def test_a_full_bulkhead_with_fallback(target):
     assert isinstance(guarded.scripts[1].error, kind)
 
 
-def test_a_cancelled_caller(target):
+def test_a_cancelled_caller(cancellable):
     """CANCELLED: no fallback, not in health, CancelledError for the caller; only where a caller can go away."""
-    guarded, gate = target(lambda: pytest.fail("a fallback ran")), Gate()
-    if not guarded.driver.is_cancellable:
-        pytest.skip("run cannot be left here")
+    guarded, gate = cancellable(lambda: pytest.fail("a fallback ran")), Gate()
     started = guarded.start(hold=gate)
     gate.wait_reached()
     started.cancel()

@@ -137,11 +137,9 @@ def test_shutdown_lets_what_runs_end_and_refuses_what_comes(threaded):
     assert guarded.call().value == "value"
 
 
-def test_shutdown_does_not_concern_semaphores(target):
+def test_shutdown_does_not_concern_semaphores(unthreaded):
     """They need no thread."""
-    guarded = target()
-    if guarded.driver.is_threaded:
-        pytest.skip("needs a thread")
+    guarded = unthreaded()
     guarded.call()
     hystrixpy.shutdown()
     assert guarded.call().value == "value"
