@@ -45,10 +45,10 @@ def setup(
         # Both exporters first: they may raise, and a provider that is set stays.
         spans = otlp.span_exporter(_protocol(protocol, "TRACES"), endpoint) if traces else None
         meters, exporter = _meters(otlp.metric_exporter(metrics_protocol, endpoint), interval, histograms)
-        tracers = _tracers(spans) if traces else None
+        tracers, processor = _tracers(spans) if traces else (None, None)
     wiring.bind()
     target = f"to {endpoint or 'the endpoint of the environment'} over {metrics_protocol} every {interval:g} s"
-    return Telemetry(meters, exporter, tracers, target)
+    return Telemetry(meters, exporter, tracers, processor, target)
 
 
 _lock = threading.Lock()
@@ -111,11 +111,12 @@ def _reader(exporter: Any, interval: float) -> Any:
         return PeriodicExportingMetricReader(exporter, interval * 1000)
 
 
-def _tracers(exporter: Any) -> Any:
+def _tracers(exporter: Any) -> tuple[Any, Any]:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(exporter))
+    processor = BatchSpanProcessor(exporter)
+    provider.add_span_processor(processor)
     trace.set_tracer_provider(provider)
-    return provider
+    return provider, processor

@@ -152,19 +152,22 @@ def test_the_end_of_the_program_flushes(receiver: Receiver) -> None:
     assert receiver.received.total(EVENTS, {"hystrix.event": "failure"}) == 2
 
 
+NO_MORE_THREADS = """
+import threading
+def refuse(self):
+    raise RuntimeError("can't create new thread at interpreter shutdown")
+threading.Thread.start = refuse
+"""
+
+
 def test_the_end_of_the_program_flushes_without_a_thread(receiver: Receiver) -> None:
     """Python 3.12 starts none any more then."""
-    refuse = """
-    import threading
-    def refuse(self):
-        raise RuntimeError("can't create new thread at interpreter shutdown")
-    threading.Thread.start = refuse
-    """
-    succeed(f"handle = setup({receiver.endpoint!r}, {receiver.protocol!r}, interval=60){LOAD}{textwrap.dedent(refuse)}")
+    succeed(f"handle = setup({receiver.endpoint!r}, {receiver.protocol!r}, interval=60){LOAD}{NO_MORE_THREADS}")
     assert receiver.received.total(EVENTS, {"hystrix.event": "failure"}) == 2
 
 
-def test_the_end_of_the_program_does_not_wait_for_a_dead_collector(receiver: Receiver) -> None:
+@pytest.mark.parametrize("end", ["", NO_MORE_THREADS], ids=["with threads", "without"])
+def test_the_end_of_the_program_does_not_wait_for_a_dead_collector(receiver: Receiver, end: str) -> None:
     """Five seconds here half a one; the SDK alone would retry for ten, metrics and spans one after the other."""
     receiver.stop()
     code = f"""
@@ -178,7 +181,7 @@ def test_the_end_of_the_program_does_not_wait_for_a_dead_collector(receiver: Rec
     trace.get_tracer("app").start_span("mine").end()
     began = monotonic()
     """
-    assert run(code).stdout == "True\n"
+    assert run(textwrap.dedent(code) + end).stdout == "True\n"
 
 
 def test_the_handle_says_what_it_is() -> None:
