@@ -171,3 +171,12 @@ def test_after_reset_an_abandoned_thread_is_news_again(caplog: pytest.LogCapture
         hystrixpy.reset()
         abandon()
     assert len(abandoned_ones(caplog)) == 2
+
+
+def test_ctrl_c_in_a_listener_reaches_the_caller() -> None:
+    """A listener is called where nothing may be raised: the signal is given again, and neither lost nor logged."""
+    add_listener(Raising(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012 - it comes between two byte codes, perhaps after the call
+        DRIVERS[0].outcome(DRIVERS[0].make(Plan()))
+        for _ in range(1000):
+            pass

@@ -225,3 +225,23 @@ def test_an_async_command_gets_a_hundred_places():
 
     asyncio.run(Fetch().execute())
     assert hystrixpy.registry.circuit("Fetch").settings.values.max_concurrent == 100
+
+
+@pytest.mark.parametrize("isolation", ["thread", "semaphore"])
+def test_what_execution_says_is_true_or_false(isolation):
+    """Every is_... is a bool, before and after, for whoever compares with ``is`` or writes JSON."""
+
+    class Fetch(Command[int]):
+        properties = CommandProperties(isolation=isolation)
+
+        def run(self):
+            return 1
+
+    made = Fetch()
+    names = [name for name in dir(made.execution) if name.startswith("is_")]
+    assert len(names) == 13
+    assert all(getattr(made.execution, name) is False for name in names)
+    assert repr(made.execution) == "<Execution of 'Fetch': not executed>"
+    made.execute()
+    assert all(type(getattr(made.execution, name)) is bool for name in names)
+    assert made.execution.is_executed_in_thread is (isolation == "thread")

@@ -112,6 +112,7 @@ def test_ten_threads_serve_all_fallbacks_nobody_waits_for():
     futures = [Counted(gate, f"key {number % 3}").queue() for number in range(10)]
     eleventh = Counted(gate, "key 0").queue()
     assert isinstance(eleventh.exception(10), FallbackRejectedError)
+    assert "threads that all keys share for the fallbacks of queue() and await" in str(eleventh.exception())
     eventually(lambda: len(inside) == 10)  # each on a thread of its own
     gate.open()
     names = {future.result(10) for future in futures}

@@ -84,7 +84,9 @@ def test_blank_names_count_as_not_given():
             return 1
 
     Plain(key="", group="", thread_pool="").execute()
+    Plain(key=" ", group="\t", thread_pool="\n").execute()
     assert hystrixpy.command_keys() == ("Plain",)
+    assert hystrixpy.registry.circuit("Plain").group == __name__
 
 
 def test_async_commands_have_dynamic_keys_too():

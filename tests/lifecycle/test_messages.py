@@ -66,6 +66,7 @@ def test_of_a_fallback_without_a_place(target):
     first.outcome()
     assert "the fallback of 'target' was rejected: 1 fallbacks are already running (fallback_max_concurrent)" in text
     assert "OSError('down')" in text
+    assert "threads" not in text          # the other reason there is, with a text of its own
 
 
 def raised(target):

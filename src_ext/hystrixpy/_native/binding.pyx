@@ -34,6 +34,11 @@ def prepare_class(cls not None):
     hx_prepare_class(cls)
 
 
+cdef inline str given(str name):
+    """A name; blank counts as none given, as it does for classes."""
+    return name if name is not None and name.strip() else None
+
+
 cdef class Binding:
     """A command class, function or dynamic key on its way to a circuit."""
 
@@ -88,9 +93,10 @@ cdef class Binding:
 
     def _with(self, key, group, thread_pool):
         # The pool's default follows the group, as for a class; a pool that the class names itself stays.
+        group = given(group)
         default_pool = group if group is not None and self.thread_pool == self.group else self.thread_pool
         return Binding(
-            key=key or self.key, group=group or self.group, thread_pool=thread_pool or default_pool,
+            key=given(key) or self.key, group=group or self.group, thread_pool=given(thread_pool) or default_pool,
             owner=self.owner, code=self.code, pool_code=self.pool_code, is_async=self.is_async,
             runnable=self.runnable, has_fallback=self.has_fallback, has_cache_key=self.has_cache_key,
         )

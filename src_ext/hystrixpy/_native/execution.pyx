@@ -287,6 +287,7 @@ cdef void fallback_raised(CommandLife c, object error) noexcept:
 
 cdef void no_room_for_fallback(CommandLife c) noexcept:
     give_fallback_permit(c)
+    c.no_fallback_thread = True
     note_now(c, EV_FALLBACK_REJECTION)
 
 

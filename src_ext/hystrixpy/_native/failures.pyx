@@ -68,9 +68,12 @@ cdef object timeout_error(CommandLife c, int64_t real):
 
 cdef object fallback_rejected(CommandLife c):
     """The fallback could not be tried; what made run fail stays the cause."""
+    if c.no_fallback_thread:
+        why = "the threads that all keys share for the fallbacks of queue() and await are all busy"
+    else:
+        why = f"{c.settings.fallback_max} fallbacks are already running (fallback_max_concurrent)"
     error = FallbackRejectedError(
-        f"the fallback of {c.circuit.key!r} was rejected: {c.settings.fallback_max} fallbacks are already running "
-        f"(fallback_max_concurrent), or the fallback threads are all busy; run had failed with {the_error(c)!r}",
+        f"the fallback of {c.circuit.key!r} was rejected: {why}; run had failed with {the_error(c)!r}",
         command_key=c.circuit.key,
     )
     error.__cause__ = the_error(c)

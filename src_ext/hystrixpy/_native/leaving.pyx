@@ -15,6 +15,7 @@ from hystrixpy.errors import CommandInterrupted
 
 cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident() noexcept
+    void PyErr_SetInterrupt() noexcept
     int PyThreadState_SetAsyncExc(unsigned long id, PyObject *exc) noexcept
 
 cdef object abandoned_sink = None     # callable(key, pool key): a worker was left behind
@@ -54,7 +55,10 @@ cdef void mark_left(CommandLife c) noexcept:
     if not hx_bcas(&c.left_behind, &unmarked, 1):
         hx_iadd(&c.circuit.n.abandoned, -1)
     elif abandoned_sink is not None:
-        abandoned_sink(c.circuit.key, c.circuit.thread_pool)
+        try:
+            abandoned_sink(c.circuit.key, c.circuit.thread_pool)
+        except KeyboardInterrupt:
+            PyErr_SetInterrupt()         # Ctrl-C while the log was written: not for us to lose
 
 
 cdef void worker_done(CommandLife c) noexcept:

@@ -73,6 +73,7 @@ cdef class CommandLife(Work):
     cdef uint8_t ran                   # run was called
     cdef uint8_t begun_in_fallback     # of the parent
     cdef uint8_t in_task               # inside run or fallback of a task right now
+    cdef uint8_t no_fallback_thread    # its fallback was due on a thread of the shared pool, and none was free
     cdef uint8_t finished
     cdef uint8_t gave_up               # its caller went away, but it runs on for those who share its outcome
 

@@ -111,7 +111,7 @@ cdef class Execution:
     @property
     def is_complete(self):
         """True once the caller's outcome is decided."""
-        return self.command.finished or self.command.gave_up
+        return bool(self.command.finished or self.command.gave_up)
 
     @property
     def is_success(self):
@@ -171,7 +171,7 @@ cdef class Execution:
     @property
     def is_executed_in_thread(self):
         """True if ``run`` was called on a thread of the pool."""
-        return self.command.in_thread and not self.has(EV_FROM_CACHE)
+        return bool(self.command.in_thread) and not self.has(EV_FROM_CACHE)
 
     @property
     def number_collapsed(self):
@@ -190,7 +190,7 @@ cdef class Execution:
         return hash((Execution, id(self.command)))
 
     def __repr__(self):
-        names = ", ".join([event.name for event in self.events]) or "in flight"
+        names = ", ".join([event.name for event in self.events]) or ("in flight" if self.command.used else "not executed")
         return f"<Execution of {self.command_key!r}: {names}>"
 
 

@@ -16,7 +16,12 @@ from hystrixpy._native.failures cimport final_error
 from hystrixpy._native.life cimport BY_RUN, CommandLife
 from hystrixpy._native.raised cimport hx_put_error, taken_error
 
+from threading import current_thread, main_thread
+
 from hystrixpy.errors import BadRequestError
+
+cdef extern from "Python.h":
+    void PyErr_SetInterrupt() noexcept
 
 cdef extern from "tracer.h":
     int hx_tracer_at(PyObject *names, PyObject *name) except -1
@@ -63,7 +68,12 @@ cdef int tell_of_hit(CommandLife command) except -1:
 
 cdef void tell_listeners(int event, str key) noexcept:
     if hx_iload(ARMED) & ARMED_LISTENERS and event_sink is not None:
-        event_sink(event, key)
+        try:
+            event_sink(event, key)
+        except KeyboardInterrupt:        # Ctrl-C while a listener ran: not for us to lose
+            if current_thread() is not main_thread():
+                raise
+            PyErr_SetInterrupt()
 
 
 cdef void tell(CommandLife c, int event) noexcept:
