@@ -67,8 +67,35 @@ def pyresilience():
     )(bare)
 
 
+def hyx():
+    breaker = pytest.importorskip("hyx.circuitbreaker").consecutive_breaker
+    limit = pytest.importorskip("hyx.timeout").timeout
+    guarded = []
+
+    async def call():
+        if not guarded:  # it wants to be made while a loop runs
+            guarded.append(breaker()(limit(1.0)(bare)))
+        return await guarded[0]()
+
+    return call
+
+
+def aioresilience():
+    package = pytest.importorskip("aioresilience")
+    call = package.CircuitBreaker("X").call
+    limit = package.TimeoutManager(package.TimeoutConfig(timeout=1.0)).execute
+    return lambda: call(limit, bare)
+
+
+def interlock_with_timeout():
+    package = pytest.importorskip("interlock")
+    breaker = package.CircuitBreaker(name="X")
+    call = package.Pipeline(package.CircuitBreakerStrategy(breaker), package.TimeoutStrategy(1.0)).call
+    return lambda: call(bare)
+
+
 OURS = {way.__name__: lambda way=way: way for way in (bare, asyncio_timeout, command, command_without_timeout)}
-PEERS = {way.__name__: way for way in (aiobreaker, interlock, pyresilience)}
+PEERS = {way.__name__: way for way in (aiobreaker, hyx, interlock, interlock_with_timeout, pyresilience, aioresilience)}
 
 
 @pytest.mark.benchmark(group="1,000 awaited calls")

@@ -38,7 +38,8 @@ class Run:
 
 def short(fullname: str) -> str:
     """bench/bench_async.py::test_awaited[bare] -> async::awaited[bare]"""
-    file, _, test = fullname.rpartition("/")[2].partition("::")
+    path, _, test = fullname.partition("::")
+    file = path.rpartition("/")[2]
     return f"{file.removeprefix('bench_').removesuffix('.py')}::{test.removeprefix('test_')}"
 
 
@@ -71,7 +72,7 @@ def beside_tasks_over(run: Run) -> float:
 
 
 def function_over(run: Run) -> float:
-    return run.over("command::command_function", "command::bare_function")
+    return run.over("decorator::command[plain]", "decorator::bare")
 
 
 def failing_over(run: Run) -> float:
@@ -79,7 +80,7 @@ def failing_over(run: Run) -> float:
 
 
 def peer_over(peer: str) -> Callable[[Run], float]:
-    return lambda run: run.over(f"command::peer[{peer}]", "command::bare_function")
+    return lambda run: run.over(f"decorator::peer[{peer}]", "decorator::bare")
 
 
 def against(mine: Callable[[Run], float], peer: Callable[[Run], float]) -> Callable[[Run], float]:

@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, Protocol, Type
 
 from hystrixpy import registry
 from hystrixpy._native.binding import Binding
-from hystrixpy._native.function import AsyncCommandFunction, CommandFunction
+from hystrixpy._native.function import (
+    AsyncCommandFunction,
+    CommandFunction,
+    PlacedAsyncCommandFunction,
+    PlacedCommandFunction,
+)
 from hystrixpy.errors import PropertyError
 from hystrixpy.properties import CommandProperties, ThreadPoolProperties, table
 from hystrixpy.properties.faults import unknown
@@ -168,6 +173,14 @@ def _check_fallback(fallback: Any, owner: str, is_async: bool) -> None:
 
 # -- making ------------------------------------------------------------------------------------------
 
+_KINDS: dict[tuple[bool, bool], Any] = {
+    (False, True): CommandFunction,
+    (True, True): AsyncCommandFunction,
+    (False, False): PlacedCommandFunction,
+    (True, False): PlacedAsyncCommandFunction,
+}
+"""By whether it is a coroutine function, and whether it binds to the instance as any function does."""
+
 
 def _guard(decorated: Any, options: dict[str, Any]) -> Any:
     binds = {classmethod: "class", staticmethod: "none"}.get(type(decorated), "instance")
@@ -182,7 +195,7 @@ def _guard(decorated: Any, options: dict[str, Any]) -> Any:
         )
     is_async = inspect.iscoroutinefunction(plain)
     _check_fallback(options.get("fallback"), getattr(plain, "__qualname__", repr(plain)), is_async)
-    kind = AsyncCommandFunction if is_async else CommandFunction
+    kind = _KINDS[is_async, binds == "instance"]
     given = {"fallback": options.get("fallback"), "cache_key": options.get("cache_key")}
     made: Any = kind(function, _declare, binds=binds, **given)
     made._hx_options, made._hx_defaults = options, {}

@@ -48,6 +48,14 @@ cdef class AsyncCommandFunction(Guarded):
     cdef AsyncFunctionCommand make(self, tuple args, dict kwargs)
 
 
+cdef class PlacedCommandFunction(CommandFunction):
+    pass
+
+
+cdef class PlacedAsyncCommandFunction(AsyncCommandFunction):
+    pass
+
+
 cdef class BoundCommandFunction:
     cdef Guarded function
     cdef object instance

@@ -14,6 +14,8 @@ from inspect import Parameter, iscoroutinefunction, signature
 from hystrixpy.errors import PropertyError
 
 cdef extern from "Python.h":
+    unsigned long Py_TPFLAGS_METHOD_DESCRIPTOR
+    void PyType_Modified(PyTypeObject *cls) noexcept
     PyObject *PyObject_Call(object function, object args, PyObject *kwargs) noexcept
     object PyObject_CallObject(object function, object args)
     bint PyCoro_CheckExact(object o)
@@ -34,7 +36,8 @@ cdef object no_coroutine(Guarded guarded, str part, object value):
 cdef class Guarded:
     """A guarded function. ``key`` is its command key; ``queue`` and ``command`` are the other ways to run it.
 
-    ``binds``: ``"instance"`` as any function, ``"class"`` and ``"none"`` as class and static methods.
+    ``binds``: ``"instance"`` as any function, ``"class"`` and ``"none"`` as class and static methods; those two only
+    in the classes ``Placed...``, which Python asks what they bind to.
     """
 
     def __init__(self, function, declare, *, fallback=None, cache_key=None, binds="instance"):
@@ -233,13 +236,8 @@ cdef class CommandFunction(Guarded):
         return f"<command function {self.key!r}>"
 
 
-cdef PyObject *called(CommandFunction function, tuple args, PyObject *kwargs) except? NULL:
-    """The tp_call of CommandFunction: as __call__, without a dict for keywords that nobody gave."""
-    cdef FunctionCommand made = function.make(args, None if kwargs == NULL else dict(<object>kwargs))
-    return (<Raw>execute_command)(made)
-
-
-(<PyTypeObject *>CommandFunction).tp_call = <ternaryfunc><void *>called
+cdef class PlacedCommandFunction(CommandFunction):
+    """Of a class or static method."""
 
 
 cdef class AsyncCommandFunction(Guarded):
@@ -272,6 +270,10 @@ cdef class AsyncCommandFunction(Guarded):
 
     def __repr__(self):
         return f"<async command function {self.key!r}>"
+
+
+cdef class PlacedAsyncCommandFunction(AsyncCommandFunction):
+    """Of a class or static method."""
 
 
 cdef class BoundCommandFunction:
@@ -326,3 +328,42 @@ cdef class BoundCommandFunction:
 
     def __repr__(self):
         return f"<bound {self.function!r} of {self.instance!r}>"
+
+
+# -- called from C -----------------------------------------------------------------------------------
+#
+# These do what __call__ above does, without a dict for keywords that nobody gave.
+
+cdef inline dict as_dict(PyObject *kwargs):
+    return None if kwargs == NULL else (<dict>kwargs).copy()
+
+
+cdef PyObject *called(CommandFunction function, tuple args, PyObject *kwargs) except? NULL:
+    return (<Raw>execute_command)(function.make(args, as_dict(kwargs)))
+
+
+cdef object called_async(AsyncCommandFunction function, tuple args, PyObject *kwargs):
+    return function.make(args, as_dict(kwargs)).execute()
+
+
+cdef PyObject *called_bound(BoundCommandFunction bound, tuple args, PyObject *kwargs) noexcept:
+    return PyObject_Call(bound.function, (bound.instance,) + args, kwargs)
+
+
+cdef void is_method(object cls) noexcept:
+    """Tell Python that ``cls`` binds as functions do: then ``instance.method(...)`` makes no bound object.
+
+    Not for what binds to a class or to nothing. Subclasses do not inherit it.
+    """
+    (<PyTypeObject *>cls).tp_flags |= Py_TPFLAGS_METHOD_DESCRIPTOR
+    PyType_Modified(<PyTypeObject *>cls)
+
+
+for each in (CommandFunction, PlacedCommandFunction):
+    (<PyTypeObject *>each).tp_call = <ternaryfunc><void *>called
+for each in (AsyncCommandFunction, PlacedAsyncCommandFunction):
+    (<PyTypeObject *>each).tp_call = <ternaryfunc><void *>called_async
+(<PyTypeObject *>BoundCommandFunction).tp_call = <ternaryfunc><void *>called_bound
+is_method(CommandFunction)
+is_method(AsyncCommandFunction)
+del each
