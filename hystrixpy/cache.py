@@ -6,6 +6,8 @@ import functools
 import inspect
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast
 
+from hystrixpy._native.execution import CommandLife
+from hystrixpy._native.function import AsyncCommandFunction, CommandFunction
 from hystrixpy._native.scope import Scope, current
 from hystrixpy.errors import RequestContextError
 
@@ -19,40 +21,48 @@ R = TypeVar("R")
 
 
 class _Keyed(Protocol):
-    """A command class, a ``@command`` function or a collapser: whatever has a key."""
+    """A command class, a command, a ``@command`` function or a collapser: whatever has a key."""
 
     key: Any
 
 
-def clear_cache(key: str | _Keyed, cache_key: Hashable) -> None:
+_CACHED = _Keyed | CommandLife | type[CommandLife]
+
+
+def clear_cache(key: str | _CACHED, cache_key: Hashable) -> None:
     """Forget what the current request context remembers for one cache key of one command or collapser.
 
-    ``key`` is a command key, or a command class or ``@command`` function. A missing entry is nothing
-    to do; who already waits for the outcome still gets it, only newcomers run anew. Raises
-    ``RequestContextError`` without an open context.
+    ``key`` is a command key, or what has one: a command class, a command, a ``@command`` function, a
+    collapser. A missing entry is nothing to do; who already waits for the outcome still gets it, only
+    newcomers run anew. Raises ``RequestContextError`` without an open context.
     """
-    scope = current()
+    scope, name = current(), _name(key)
     if scope is None:
         raise RequestContextError(
-            f"clear_cache({_name(key)!r}, ...) needs an open RequestContext, and there is none here: "
+            f"clear_cache({name!r}, ...) needs an open RequestContext, and there is none here: "
             f"wrap the request in `with RequestContext():`",
-            command_key=_name(key),
+            command_key=name,
         )
-    _clear(scope, _name(key), cache_key)
+    _clear(scope, name, cache_key)
 
 
 def cache_remove(
-    key: str | _Keyed, cache_key: Callable[..., Hashable]
+    key: str | _CACHED, cache_key: Callable[..., Hashable]
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Decorate a function that changes what a cached command reads: after it, the outcome is forgotten.
 
     ``cache_key`` gets the arguments of each call and gives the cache key to forget, or None for none.
     A call that raises removes nothing; without a request context there is nothing to remove. Works on
-    functions, methods and ``async def``; put it below ``@command``. Example::
+    functions, methods and ``async def``; put it below ``@command``. Raises ``TypeError`` for what has no
+    key or cannot be called. Example::
 
         @cache_remove("GetUser", cache_key=lambda user: str(user.id))
         def save_user(user): ...
     """
+    if not callable(cache_key):
+        raise TypeError(f"cache_remove(cache_key={cache_key!r}): must be a callable that gives the cache key")
+    if not isinstance(key, str | CommandFunction | AsyncCommandFunction):  # a method's key comes with its class
+        _name(key)
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         def forget(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -84,5 +94,13 @@ def _clear(scope: Scope, key: str, cache_key: Hashable) -> None:
     scope.clear_entry(("collapser", key), cache_key)
 
 
-def _name(key: str | _Keyed) -> str:
-    return key if isinstance(key, str) else str(key.key)
+def _name(of: str | _CACHED) -> str:
+    """The key of whatever has one. A class need not name its own; one command may be bound to another."""
+    if isinstance(of, CommandLife):
+        return of.execution.command_key
+    found = of if isinstance(of, str) else getattr(of, "key", None)
+    if not isinstance(found, str) and isinstance(of, type) and issubclass(of, CommandLife):
+        found = getattr(of, "_hx_binding").key  # noqa: B009  (of every class below Command and AsyncCommand)
+    if not isinstance(found, str):
+        raise TypeError(f"{of!r} has no cached outcomes: give a command key, a command class, or a @command function")
+    return found

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import os
 import threading
 from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
 
@@ -423,6 +424,112 @@ def test_clear_cache_has_newcomers_run_anew(isolation):
         assert kind(1).execute() == "1#2"
         clear_cache(kind, "1")
         assert kind(1).execute() == "1#3"
+
+
+class Counted(Command):
+    """Its key is its name; one instance may be bound to another."""
+
+    properties = CommandProperties(isolation="semaphore")
+    runs = 0
+
+    def run(self):
+        Counted.runs += 1
+        return Counted.runs
+
+    def cache_key(self):
+        return "one"
+
+
+def test_clear_cache_takes_a_class_that_names_no_key_and_a_command():
+    """Whatever has a key; a command has that of its own circuit."""
+    with RequestContext():
+        first = Counted().execute()
+        clear_cache(Counted, "one")
+        assert Counted().execute() == first + 1
+        clear_cache(Counted(), "one")
+        assert Counted().execute() == first + 2
+        assert Counted(key="other").execute() == first + 3
+        clear_cache(Counted(key="other"), "one")
+        assert Counted(key="other").execute() == first + 4
+        assert Counted().execute() == first + 2
+
+
+def test_cache_remove_takes_a_class_that_names_no_key():
+    """As clear_cache does."""
+
+    @cache_remove(Counted, cache_key=lambda: "one")
+    def change():
+        pass
+
+    with RequestContext():
+        first = Counted().execute()
+        change()
+        assert Counted().execute() == first + 1
+
+
+def test_cache_remove_takes_a_method_of_the_same_class():
+    """Inside the class statement its key is not known yet."""
+
+    class Users:
+        @command(isolation="semaphore", cache_key=lambda self, user: str(user))
+        def get(self, user):
+            return object()
+
+        @command(isolation="semaphore")
+        @cache_remove(get, cache_key=lambda self, user: str(user))
+        def save(self, user):
+            pass
+
+    users = Users()
+    with RequestContext():
+        before = users.get(1)
+        assert users.get(1) is before
+        users.save(1)
+        assert users.get(1) is not before
+
+
+@pytest.mark.parametrize(
+    ("key", "cache_key", "message"), [(3, str, "3 has no cached outcomes"), ("Get", "id", "cache_key='id'")]
+)
+def test_cache_remove_refuses_what_can_never_work(key, cache_key, message):
+    """At decoration, where the mistake is."""
+    with pytest.raises(TypeError, match=message):
+        cache_remove(key, cache_key=cache_key)
+
+
+@sync
+def test_a_cache_key_that_cannot_be_hashed_names_the_command(isolation):
+    """A bare "unhashable type" would not say whose key it was; queue() delivers it."""
+    base = sync_kind(Work(), isolation)
+    kind = type("Listed", (base,), {"key": "Listed", "cache_key": lambda self: ["1"]})
+    with RequestContext():
+        with pytest.raises(TypeError, match="cache key of command 'Listed' is a list"):
+            kind(1).execute()
+        assert "'Listed'" in str(kind(1).queue().exception(10))
+
+
+def test_a_forked_child_runs_what_its_parent_has_in_flight():
+    """The thread that runs it is not in the child: waiting for it would never end."""
+    started, go_on = threading.Event(), threading.Event()
+    parent = os.getpid()
+
+    @command(cache_key=str, timeout=None)
+    def process(_):
+        started.set()
+        assert os.getpid() != parent or go_on.wait(20)
+        return os.getpid()
+
+    with RequestContext():
+        future = process.queue(1)
+        assert started.wait(10)
+        if (child := os.fork()) == 0:
+            try:
+                os._exit(0 if process.queue(1).result(10) == os.getpid() else 2)
+            finally:
+                os._exit(1)
+        status = os.waitpid(child, 0)[1]
+        go_on.set()
+        assert (status, future.result(10)) == (0, parent)
 
 
 def test_dynamic_keys_have_entries_of_their_own():

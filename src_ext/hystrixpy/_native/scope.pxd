@@ -39,9 +39,11 @@ cdef class CacheEntry:
     cdef list waits_for            # entries that the run waits for (guarded by the graph lock)
     cdef int64_t state
     cdef int64_t callers           # guarded by scope.mutex
+    cdef int64_t forks             # fork generation in which it was begun
     cdef bint gone                 # takes no newcomers (guarded by scope.mutex)
 
     cdef bint ended(self) noexcept nogil
+    cdef bint runs_here(self) noexcept nogil
     cdef bint take_caller(self) except -1
     cdef bint lost_last(self) noexcept
     cdef int end(self, int64_t state) except -1

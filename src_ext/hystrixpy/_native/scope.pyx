@@ -13,9 +13,10 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
 from libc.stdint cimport int64_t
 
-from hystrixpy._native.atomics cimport hx_icas, hx_iload, hx_istore
+from hystrixpy._native.atomics cimport hx_iadd, hx_icas, hx_iload, hx_istore
 
 import logging
+from os import register_at_fork
 
 from hystrixpy.errors import CommandStateError, RequestContextError
 
@@ -35,6 +36,14 @@ cdef cython.pymutex census           # guards the two below
 cdef int64_t open_scopes = 0
 cdef Census census_sink = NULL
 cdef cython.pymutex graph            # guards every CacheEntry.waits_for
+cdef int64_t fork_generation = 0
+
+
+def _forked() -> None:
+    hx_iadd(&fork_generation, 1)
+
+
+register_at_fork(after_in_child=_forked)
 
 
 cdef void watch_census(Census sink) noexcept:
@@ -95,6 +104,11 @@ cdef class Scope:
         """Whether the scope has been opened and not yet closed."""
         return self.is_open()
 
+    @property
+    def was_opened(self):
+        """Whether the scope is open or has been."""
+        return hx_iload(&self.phase) != SCOPE_NEW
+
     def open_scope(self):
         """Move from new to open. Raises RequestContextError if it was opened before."""
         cdef int64_t seen = SCOPE_NEW
@@ -146,12 +160,13 @@ cdef class Scope:
                 if fresh is None:
                     fresh = CacheEntry.__new__(CacheEntry)
                     fresh.scope, fresh.key, fresh.owner, fresh.callers = self, key, owner, 1
+                    fresh.forks = hx_iload(&fork_generation)
                 entry = <CacheEntry>self.entries.setdefault(key, fresh)
                 if entry is fresh:
                     mine[0] = True
                     return entry
             mine[0] = False
-            if hx_iload(&entry.state) == SETTLED or entry.take_caller():
+            if hx_iload(&entry.state) == SETTLED or entry.runs_here() and entry.take_caller():
                 return entry
             self.forget(entry)  # it takes nobody any more; whoever left it so may not have come to remove it
 
@@ -200,6 +215,10 @@ cdef class CacheEntry:
     cdef bint ended(self) noexcept nogil:
         return hx_iload(&self.state) != PENDING
 
+    cdef bint runs_here(self) noexcept nogil:
+        """Whether it was begun in this process: what the parent of a fork runs never ends in the child."""
+        return self.forks == hx_iload(&fork_generation)
+
     cdef bint take_caller(self) except -1:
         """One more caller joins; False if the entry takes no newcomers."""
         with self.scope.mutex:
@@ -238,12 +257,15 @@ cdef class CacheEntry:
         return 0
 
     cpdef bint when_ended(self, object waiter) except -1:
+        # Made before the mutex is held: the collector may run here, and end a coroutine that leaves an entry.
+        cdef list fresh = [waiter]
         with self.scope.mutex:
             if self.state != PENDING:
                 return False
             if self.waiters is None:
-                self.waiters = []
-            self.waiters.append(waiter)
+                self.waiters = fresh
+            else:
+                self.waiters.append(waiter)
         return True
 
     cpdef int leave(self, object waiter) except -1:
@@ -299,16 +321,19 @@ cdef int begin_wait(CacheEntry entry, list own) except -1:
     executes an identical cached command, directly or by way of others, would wait for itself.
     """
     cdef CacheEntry each
+    cdef bint refused
+    cdef list fresh, todo = [entry]
+    cdef set seen = set()
     if not own:
         return 0
+    fresh = [[] for _ in own]  # as all that is needed below: under the lock the collector must not run
     with graph:
-        if leads_to(entry, own):
-            refused = True
-        else:
-            refused = False
-            for each in own:
+        refused = leads_to(todo, seen, own)
+        if not refused:
+            for i in range(len(own)):
+                each = own[i]
                 if each.waits_for is None:
-                    each.waits_for = []
+                    each.waits_for = fresh[i]
                 each.waits_for.append(entry)
     if refused:
         key = entry.key[0]
@@ -320,10 +345,8 @@ cdef int begin_wait(CacheEntry entry, list own) except -1:
     return 0
 
 
-cdef bint leads_to(CacheEntry entry, list targets) except -1:
-    """Whether ``entry`` is one of ``targets`` or waits for one, however indirectly. Under the graph lock."""
-    cdef list todo = [entry]
-    cdef set seen = set()
+cdef bint leads_to(list todo, set seen, list targets) except -1:
+    """Whether one of ``todo`` is one of ``targets`` or waits for one, however indirectly. Under the graph lock."""
     cdef CacheEntry each
     while todo:
         each = todo.pop()

@@ -17,6 +17,7 @@ cdef bint is_settled(CacheEntry entry) noexcept          # it has an outcome
 cdef object take_share(CommandLife command, CacheEntry entry)       # the value, or the error raised; counts the hit
 cdef list enter_wait(CommandLife command, CacheEntry entry)         # CommandStateError if it could never end
 cdef bint wait_here(CommandLife command, CacheEntry entry) except -1    # blocks; False: no outcome, ask again
+cdef object unusable_key(str of, object cache_key, object error)    # the error to raise for one from comparing a key
 cdef int hit_given_up(CommandLife command) except -1     # the caller of a hit went away while it waited
 cdef int owner_gave_up(CommandLife command) except -1    # its own caller went away, but others wait for its outcome
 cdef int end_entry(CommandLife command, object value, object error) except -1   # the owner's outcome is there

@@ -43,7 +43,10 @@ cdef CacheEntry ask_cache(CommandLife command):
         scope = current_scope()
         if scope is None:
             raise no_context(command.circuit.key)
-        entry = scope.join(command.circuit.key, key, command, &mine)
+        try:
+            entry = scope.join(command.circuit.key, key, command, &mine)
+        except TypeError as error:
+            raise unusable_key(f"command {command.circuit.key!r}", key, error) from None
     except BaseException as error:
         hx_istore(&command.claimed, BY_RUN)
         command.error = error
@@ -60,6 +63,15 @@ cdef object no_context(str key):
         f"command {key!r} has a cache key and needs an open RequestContext, and there is none here: wrap the request "
         f"in `with RequestContext():`, or switch request_cache_enabled off for it", command_key=key,
     )
+
+
+cdef object unusable_key(str of, object cache_key, object error):
+    """The TypeError to raise for one that came from comparing a cache key, for which it must be hashable."""
+    try:
+        hash(cache_key)
+    except TypeError as reason:
+        return TypeError(f"the cache key of {of} is a {type(cache_key).__name__}: {reason}; a str will do")
+    return error
 
 
 cdef object take_share(CommandLife command, CacheEntry entry):
