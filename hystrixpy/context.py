@@ -13,6 +13,7 @@ import sys
 import threading
 import weakref
 from asyncio.events import _get_running_loop
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, cast
 
 from hystrixpy._native.scope import REQUEST_CONTEXT, Scope, current
@@ -106,12 +107,13 @@ class RequestContext(Scope):
             return
         self._step_out()
         self.entered_in = self.home = None  # the former refers back to this context
-        for callback in self._take_closers():
-            _guarded(callback)
-        if self._on_close is not None:
-            _guarded(self._on_close, self)
-        for consumer in tuple(_request_end):
-            _guarded(consumer, self.log)
+        with ExitStack() as calls:  # Ctrl-C in one of them goes through, but only after the others
+            for call in reversed(self._calls_at_close()):
+                calls.callback(_guarded, *call)
+
+    def _calls_at_close(self) -> list[tuple[Any, ...]]:
+        own = [] if self._on_close is None else [(self._on_close, self)]
+        return [*((each,) for each in self._take_closers()), *own, *((each, self.log) for each in tuple(_request_end))]
 
     def _step_out(self) -> None:
         """Make the outer context the current one again, where this one is (or was, below a forgotten one)."""
@@ -135,6 +137,10 @@ class RequestContext(Scope):
             self._cells.clear()
             parts, self._at_close = self._at_close, []
         return [*parts, *cells]
+
+    def __repr__(self) -> str:
+        state = "open" if self.is_open_now else "closed" if self.was_opened else "not entered yet"
+        return f"<RequestContext {state}: {len(self.log)} commands>"
 
     def __del__(self) -> None:
         # Reached while open only if nobody closed it and nobody can any more.

@@ -98,6 +98,34 @@ def test_raising_listeners_are_logged_and_the_others_called(caplog):
     assert [record.exc_info[0] for record in caplog.records] == [ValueError, ValueError]
 
 
+def test_ctrl_c_while_closing_comes_through_after_the_rest_was_closed():
+    """No variable stays open because another one's on_close was interrupted."""
+    closed = []
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    first, second = RequestVariable(lambda: 1, closed.append), RequestVariable(lambda: 2, interrupt)
+    context = RequestContext(on_close=closed.append)
+    context.__enter__()
+    first.get()
+    second.get()
+    with pytest.raises(KeyboardInterrupt):
+        context.close()
+    assert closed == [1, context]
+    assert RequestContext.current() is None
+
+
+def test_repr_tells_the_state_and_the_number_of_commands():
+    """For a debugger and a log line."""
+    context = RequestContext()
+    assert repr(context) == "<RequestContext not entered yet: 0 commands>"
+    with context:
+        context.log_append(execution("A", EventType.SUCCESS))
+        assert repr(context) == "<RequestContext open: 1 commands>"
+    assert repr(context) == "<RequestContext closed: 1 commands>"
+
+
 def test_closing_in_another_contextvars_context():
     """A generator fixture may close where it was not opened: closed is closed everywhere."""
     context = RequestContext()
