@@ -6,8 +6,8 @@ import functools
 import inspect
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast
 
-from hystrixpy._native.execution import CommandLife
 from hystrixpy._native.function import AsyncCommandFunction, CommandFunction
+from hystrixpy._native.life import CommandLife
 from hystrixpy._native.scope import Scope, current
 from hystrixpy.errors import RequestContextError
 

@@ -1,8 +1,8 @@
 """Collapsing: many requests for one thing each become one batch for all of them (floor 5).
 
 ``Collapser`` (face.py) and ``@collapse`` (function.py) are the two forms; ``spec.py`` finds the place where
-requests meet, ``sending.py`` says what happens to a batch that goes, ``numbers.py`` counts. Requests are
-gathered in src_ext/hystrixpy/_native/collapse.pyx.
+requests meet, ``sending.py`` and ``shipment.py`` say what happens to a batch that goes, ``numbers.py`` counts.
+Requests are gathered in src_ext/hystrixpy/_native/collapse.pyx.
 """
 
 from hystrixpy._native.collapse import CollapsedRequest, set_sender

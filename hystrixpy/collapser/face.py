@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from hystrixpy._native.collapse import CollapserBase
@@ -55,7 +56,8 @@ class Collapser(CollapserBase, Generic[A, R]):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        cls._hx_named = cls._hx_named or "key" in cls.__dict__
+        _check_kinds(cls)
+        cls._hx_named = _names_itself(cls) if "key" in cls.__dict__ else cls._hx_named
         if not cls._hx_named:
             cls.key = cls.__name__
         where = f"{cls.__qualname__}.scope"
@@ -103,7 +105,12 @@ class Collapser(CollapserBase, Generic[A, R]):
 
     def _hx_ask(self, blocked: Any) -> CommandFuture[R]:
         future: CommandFuture[R] = waiting_future()
-        self._hx_spec.fill(self, self.argument, self._hx_cache_key(), future, blocked)
+        try:
+            argument, cache_key = self.argument, self._hx_cache_key()
+        except Exception as error:
+            future.set_exception(error)
+        else:
+            self._hx_spec.fill(self, argument, cache_key, future, blocked)
         return future
 
     def __await__(self) -> Generator[Any, Any, R]:
@@ -135,6 +142,22 @@ class _Waiting:
 def waiting_future() -> CommandFuture[Any]:
     """A future for an answer that some batch will bring."""
     return CommandFuture(_Waiting())  # type: ignore[arg-type]
+
+
+def _check_kinds(cls: type[Collapser[Any, Any]]) -> None:
+    for method in ("create_command", "map_response", "shard", "cache_key"):
+        if inspect.iscoroutinefunction(inspect.unwrap(getattr(cls, method))):
+            raise TypeError(
+                f"{cls.__qualname__}.{method} is an async def, but nobody awaits it: make it a plain def, and let "
+                f"create_command return an AsyncCommand for what has to be awaited"
+            )
+
+
+def _names_itself(cls: type[Collapser[Any, Any]]) -> bool:
+    """Whether a class's own ``key`` is one; blank counts as not given, as for commands."""
+    if cls.key is not None and not isinstance(cls.key, str):
+        raise PropertyError(f"{cls.__qualname__}.key = {cls.key!r}: must be a str")
+    return bool(cls.key and cls.key.strip())
 
 
 def _code(cls: type[Collapser[Any, Any]]) -> CollapserProperties | None:

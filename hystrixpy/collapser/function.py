@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import weakref
 from collections.abc import Mapping, Sized
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from hystrixpy._native.collapse import AsyncFunctionBase, FunctionPlace, answer_by_argument, answer_in_order
@@ -37,6 +38,8 @@ class _Face:
 
     __slots__ = ("bound_to", "function")
 
+    unanswered = "the batch function returned a dict without it"
+
     def __init__(self, function: _Collapsed, bound_to: tuple[Any, ...]) -> None:
         self.function = function
         self.bound_to = bound_to
@@ -52,7 +55,7 @@ class _Face:
         key = self.function.key
         if isinstance(response, Mapping):
             answer_by_argument(requests, response)
-        elif not isinstance(response, Sized) or isinstance(response, str | bytes):
+        elif not isinstance(response, Sized) or isinstance(response, str | bytes | AbstractSet):
             raise CollapserError(
                 f"the batch of collapser {key!r} returned {type(response).__name__}; it must return a list with one "
                 f"answer for each argument, or a dict by argument"
@@ -144,7 +147,12 @@ class _Collapsed:
     def _fill(self, argument: Any, blocked: Any) -> CommandFuture[Any]:
         place = self._own or self._place()
         future = waiting_future()
-        place.spec.fill(place.face, argument, self._cache_key(place.spec, argument), future, blocked)
+        try:
+            cache_key = self._cache_key(place.spec, argument)
+        except Exception as error:
+            future.set_exception(error)
+        else:
+            place.spec.fill(place.face, argument, cache_key, future, blocked)
         return future
 
     def __repr__(self) -> str:

@@ -11,7 +11,7 @@ from hystrixpy import properties, registry
 from hystrixpy._native import collapse
 from hystrixpy._native.collapse import Gatherer, Spec
 from hystrixpy.collapser.numbers import after_fork_in_child, metrics_for, retire_all
-from hystrixpy.errors import PropertyError
+from hystrixpy.errors import PropertyError, RequestContextError
 from hystrixpy.properties.conflict import warn_of_conflict
 from hystrixpy.properties.faults import did_you_mean
 
@@ -63,7 +63,11 @@ class CollapserSpec(Spec):
         fresh = Gatherer(self, context.entered_in, context.home)
         gatherer = cast("Gatherer", context.gatherers.setdefault(self, fresh))
         if gatherer is fresh:
-            context.before_close(fresh.close)
+            try:
+                context.before_close(fresh.close)
+            except RequestContextError:
+                fresh.close()  # somebody else may have found it and be waiting
+                raise
         return gatherer
 
     def count_hit(self) -> None:

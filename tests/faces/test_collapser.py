@@ -413,14 +413,25 @@ def test_a_list_of_the_wrong_length_fails_the_whole_batch(form):
 
 
 @pytest.mark.parametrize("form", ["function", "async function"])
-@pytest.mark.parametrize("wrong", [None, "ab", 3])
+@pytest.mark.parametrize("wrong", [None, "ab", 3, {"a", "b"}])
 def test_an_answer_of_the_wrong_kind_fails_the_whole_batch(form, wrong):
-    """A batch function returns a list or a dict; a str is no list of answers."""
+    """A batch function returns a list or a dict; a str is no list of answers, and a set has no order."""
     recorded = Recorded(form)
     recorded.answer = lambda _: wrong
     for error in ask(recorded, [1, 2]):
         assert type(error) is CollapserError
         assert type(wrong).__name__ in str(error)
+
+
+@pytest.mark.parametrize("form", ["function", "async function"])
+def test_a_dict_has_no_answer_for_what_cannot_be_hashed(form):
+    """That request is missing its response; the others are not concerned."""
+    recorded = Recorded(form)
+    recorded.answer = lambda arguments: {1: "one"}
+    missing, one = ask(recorded, [[1], 1])
+    assert one == "one"
+    assert isinstance(missing, MissingResponseError)
+    assert "dict without it" in str(missing)
 
 
 def collapser_with(**methods):
@@ -736,6 +747,29 @@ def test_a_batch_runs_as_the_scope_and_as_no_caller(form, scope, expected, most)
     assert seen == [expected] * 4
 
 
+@pytest.mark.parametrize("form", ["function", "async function"])
+@pytest.mark.parametrize(("scope", "expected"), [("request", "owner"), ("global", "nobody")])
+@pytest.mark.parametrize("most", [None, 1])
+def test_a_batch_function_runs_as_the_scope_and_as_no_caller(form, scope, expected, most):
+    """The same for the one function that there is."""
+    recorded = Recorded(form, scope, max_batch_size=most)
+    seen = []
+    plain = recorded.answer
+    recorded.answer = lambda arguments: seen.append(USER.get()) or plain(arguments)
+
+    async def as_caller():
+        USER.set("caller")
+        return await recorded.aio(1)
+
+    async def whole():
+        USER.set("owner")
+        async with RequestContext():
+            return await asyncio.create_task(as_caller())
+
+    assert contextvars.Context().run(asyncio.run, whole()) == "<1>"
+    assert seen == [expected]
+
+
 def test_the_batch_command_is_logged_in_the_request_and_says_what_it_is():
     """Only the batch command is in the log, with COLLAPSED and the number of requests."""
     recorded = Recorded("thread")
@@ -950,11 +984,75 @@ def test_keys_default_to_the_class_name_and_are_inherited_when_given():
     assert (plain.key, Sub.key, Given.key, SubOfGiven.key) == ("Doubled", "Sub", "given", "given")
 
 
-@pytest.mark.parametrize("wrong", [{"scope": "session"}, {"properties": CommandProperties()}])
+@pytest.mark.parametrize("wrong", [{"scope": "session"}, {"properties": CommandProperties()}, {"key": 3}])
 def test_wrong_class_attributes_are_property_errors(wrong):
     """When the class is defined."""
     with pytest.raises(PropertyError):
         type("Wrong", (collapser_with(),), wrong)
+
+
+def test_a_blank_key_counts_as_not_given():
+    """As for commands: the class's name is the key."""
+    assert type("Blank", (collapser_with(),), {"key": " "}).key == "Blank"
+
+
+@pytest.mark.parametrize("method", ["create_command", "map_response", "shard", "cache_key"])
+def test_an_async_method_is_a_type_error_when_the_class_is_defined(method):
+    """Nobody would await it; the message says where awaiting belongs."""
+
+    async def wrong(self, *_):
+        pass
+
+    with pytest.raises(TypeError, match=rf"Doubled\.{method} is an async def.*AsyncCommand"):
+        collapser_with(**{method: wrong})
+
+
+def test_queue_delivers_what_the_argument_and_the_cache_key_raise():
+    """Nothing is raised by queue() itself; execute() and await raise it."""
+    error = ValueError("no")
+
+    def broken(self):
+        raise error
+
+    async def main(kind):
+        await kind(1)
+
+    for methods in ({"argument": property(broken)}, {"cache_key": broken}):
+        kind = collapser_with(**methods)
+        with RequestContext():
+            assert kind(1).queue().exception(10) is error
+            with pytest.raises(ValueError, match="no"):
+                kind(1).execute()
+            with pytest.raises(ValueError, match="no"):
+                asyncio.run(main(kind))
+
+
+def test_the_function_form_delivers_what_the_cache_key_raises():
+    """In the future of queue(), and of one() on a loop."""
+
+    @collapse(cache_key=lambda argument: 1 / argument)
+    def plain(arguments):
+        return arguments
+
+    @collapse(cache_key=lambda argument: 1 / argument)
+    async def on_loop(arguments):
+        return arguments
+
+    async def main():
+        async with RequestContext():
+            return await asyncio.gather(on_loop.one(0), return_exceptions=True)
+
+    with RequestContext():
+        assert isinstance(plain.queue(0).exception(10), ZeroDivisionError)
+        with pytest.raises(ZeroDivisionError):
+            plain.one(0)
+    assert isinstance(asyncio.run(main())[0], ZeroDivisionError)
+
+
+def test_a_cache_key_that_cannot_be_hashed_names_the_collapser():
+    """A bare "unhashable type" would not say whose key it was."""
+    with RequestContext(), pytest.raises(TypeError, match="cache key of collapser 'Doubled' is a list"):
+        collapser_with(cache_key=lambda self: [1])(1).execute()
 
 
 def test_two_classes_with_one_key_and_other_properties_warn():

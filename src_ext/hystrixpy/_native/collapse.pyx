@@ -6,7 +6,9 @@ comes first takes the batch; so a loop that is blocked or gone holds up nobody b
 happens to a batch that goes (create, run, map) is Python: ``hystrixpy/collapser/sending.py``.
 
 Locking: a gatherer's lock is held while arguments are hashed and compared and lists appended to, never
-while a future is answered or a batch sent. A batch is taken once, under that lock.
+while a future is answered or a batch sent. A batch is taken once (for newcomers it is gone) and sent once,
+both under that lock: one that its loop was to send is sent by a thread when somebody joins who does not
+wait on that loop. No finalizer may take the lock: the collector could run while this thread holds it.
 """
 
 cimport cython
@@ -18,6 +20,7 @@ from hystrixpy._native.watching cimport has_tracer
 from hystrixpy._native.pool cimport ACCEPTED, Pool, Work
 from hystrixpy._native.crew cimport Rules, crew_rule
 from hystrixpy._native.scope cimport Scope, current_scope
+from hystrixpy._native.sharing cimport unusable_key
 from hystrixpy._native.timer cimport expire_at, expiry_done
 
 import logging
@@ -30,7 +33,7 @@ from contextvars import Context
 from os import register_at_fork
 from types import GenericAlias
 
-from hystrixpy.errors import CollapserError, RequestContextError
+from hystrixpy.errors import CollapserError, CommandStateError, RequestContextError
 
 cdef enum:
     UNANSWERED = 0
@@ -132,17 +135,21 @@ cdef class CollapsedRequest:
         return f"<CollapsedRequest {self.argument!r}>"
 
     cdef int set_answer(self, int state, object answer) except -1:
-        cdef bint second = True
-        with cython.critical_section(self):
-            if self.state == UNANSWERED:
-                self.answer = answer
-                self.state = state
-                second = False
-        if second:
+        if not self.try_answer(state, answer):
             raise CollapserError(
                 f"a request of collapser {self.gatherer.spec.key!r} was answered twice; the first answer stays"
             )
         return 0
+
+    cdef bint try_answer(self, int state, object answer) except -1:
+        """Whether this is the first answer."""
+        cdef bint is_first = False
+        with cython.critical_section(self):
+            if self.state == UNANSWERED:
+                self.answer = answer
+                self.state = state
+                is_first = True
+        return is_first
 
     cdef int add(self, object future, object loop) except -1:
         """One more waits for it. Under the lock."""
@@ -171,21 +178,12 @@ def links_of(list requests) -> tuple:
     return tuple([link for request in requests if request.links is not None for link in request.links])
 
 
-cdef int add_link(CollapsedRequest request) except -1:
-    link = find_link()
-    if link is not None:
-        if request.links is None:
-            request.links = []
-        request.links.append(link)
-    return 0
-
-
 def fill_missing(list requests, error):
     """Give ``error(request)`` to each request that has no answer yet."""
     cdef CollapsedRequest request
     for request in requests:
         if request.state == UNANSWERED:
-            request.set_answer(EXCEPTION, error(request))
+            request.try_answer(EXCEPTION, error(request))
 
 
 def deliver(list requests):
@@ -200,6 +198,7 @@ def deliver(list requests):
     with gatherer.lock:
         for request in requests:
             request.delivered = True  # nobody is added from now on: who comes is answered at once
+            request.batch = None  # which holds the request
     for request in requests:
         first, request.first = request.first, None
         if first is not None:
@@ -254,12 +253,40 @@ def answer_by_argument(list requests, answers):
     """Give each request the answer at its argument; those whose argument is missing stay unanswered."""
     cdef CollapsedRequest request
     for request in requests:
-        if request.argument in answers:
+        if is_in(request.argument, answers):
             give(request, answers[request.argument])
+
+
+cdef bint is_in(object argument, object answers) except -1:
+    """Whether a mapping has an answer; for what cannot be hashed it has none, which is no fault of the others."""
+    try:
+        return argument in answers
+    except TypeError:
+        return False
 
 
 cdef inline int give(CollapsedRequest request, object value) except -1:
     return request.set_answer(EXCEPTION if isinstance(value, Exception) else RESPONSE, value)
+
+
+cdef class LastWord(Work):
+    """An error for requests that nobody else will answer, on its way to a thread that may take their lock."""
+
+    cdef void perform(self) noexcept:
+        end(self.requests, self.error)
+
+
+def end_elsewhere(list requests, error):
+    """Give an error to every request that has no answer yet, on a sending thread: may be called by a finalizer."""
+    cdef LastWord word = LastWord.__new__(LastWord)
+    word.requests, word.error = requests, error
+    sending_pool().submit(word)
+
+
+cdef int end(list requests, object error) except -1:
+    fill_missing(requests, lambda request: error)
+    deliver(requests)
+    return 0
 
 
 # --- one batch ------------------------------------------------------------------------------------------
@@ -267,7 +294,7 @@ cdef inline int give(CollapsedRequest request, object value) except -1:
 cdef class Batch(Work):
     """Requests that go together."""
 
-    cdef CollapsedRequest put(self, object argument, object future, object loop):
+    cdef CollapsedRequest put(self, object argument, object future, object loop, object link):
         """Add a request, or join the slot of an equal one. Under the lock. Raises what comparing raises."""
         cdef CollapsedRequest request = None
         cdef bint shares = self.slots is not None
@@ -278,16 +305,30 @@ cdef class Batch(Work):
                 shares = False  # unhashable: it never shares
         if request is None:
             request = CollapsedRequest.__new__(CollapsedRequest)
-            request.argument, request.gatherer = argument, self.gatherer
-            self.requests.append(request)
+            request.argument, request.gatherer, request.batch = argument, self.gatherer, self
             if shares:
-                self.slots[argument] = request
+                self.slots[argument] = request  # may raise: the request is not in the batch yet
+            self.requests.append(request)
         request.add(future, loop)
-        if find_link is not None and has_tracer():
-            add_link(request)
-        if loop is not self.loop or loop is None:
-            self.mixed = True
+        if link is not None:
+            if request.links is None:
+                request.links = []
+            request.links.append(link)
         return request
+
+    cdef bint wait_on(self, object loop, object blocked) except -1:
+        """Somebody waits on ``loop`` (None: in a thread); whether a timer has to be armed there. Under the lock.
+
+        ``blocked``: the loop that stands still until then, because its thread waits: nothing may be run on it.
+        """
+        cdef bint timer = self.needs_timer(loop)
+        if loop is None or loop is not self.loop:
+            self.mixed = True
+        if blocked is not None:
+            if self.blocked is None:
+                self.blocked = set()
+            self.blocked.add(blocked)
+        return timer and not self.taken
 
     cdef bint needs_timer(self, object loop) except -1:
         """Whether whoever waits on ``loop`` (None: a thread) has to arm a timer. Under the lock."""
@@ -306,12 +347,40 @@ cdef class Batch(Work):
         self.more_loops.append(loop)
         return True
 
-    cdef int block(self, object loop) except -1:
-        """A thread that runs this event loop waits for an answer: nothing may be run on it. Under the lock."""
-        if self.blocked is None:
-            self.blocked = set()
-        self.blocked.add(loop)
+    def run_on(self, list loops):
+        """The first of these loops that does not stand still until the batch is answered, or None."""
+        with self.gatherer.lock:
+            for loop in loops:
+                if self.blocked is None or loop not in self.blocked:
+                    self.need(loop)
+                    return loop
+        return None
+
+    def map_on(self):
+        """The loop on which everybody waits, or None: they wait in several places."""
+        with self.gatherer.lock:
+            if self.mixed:
+                return None
+            self.need(self.loop)
+            return self.loop
+
+    cdef int need(self, object loop) except -1:
+        """From now on no thread may stop this loop to wait for an answer. Under the lock."""
+        if self.needed is None:
+            self.needed = set()
+        self.needed.add(loop)
         return 0
+
+    cdef bint is_stuck_behind(self, object blocked) except -1:
+        """Whether the answer comes by way of this loop. Under the lock."""
+        return blocked is not None and self.needed is not None and blocked in self.needed
+
+    cdef bint has_to_move(self, object loop) except -1:
+        """Whether a loop was to send it, and now somebody waits elsewhere, too. True once. Under the lock."""
+        if self.sent or self.sender is None or self.sender is loop:
+            return False
+        self.sender = None
+        return True
 
     cdef bint is_full(self) except -1:
         """Whether it has as many wanted requests as it may. Under the lock."""
@@ -344,6 +413,22 @@ cdef class Batch(Work):
                 except TypeError:
                     pass  # unhashable: it has no slot
         self.requests = kept
+        return 0
+
+    cdef int arm(self, object loop) except -1:
+        try:
+            self.start_timer(loop)
+        except BaseException as error:  # no thread, no memory
+            if self.take():
+                self.end_with(error)
+        return 0
+
+    cdef int go(self) except -1:
+        try:
+            self.dispatch()
+        except BaseException as error:  # no thread, no memory
+            if self.is_mine_to_send():
+                self.end_with(error)
         return 0
 
     cdef int start_timer(self, object loop) except -1:
@@ -384,38 +469,59 @@ cdef class Batch(Work):
         except BaseException:
             logger.exception("a batch of collapser %r could not be sent", self.gatherer.spec.key)
 
-    cdef int dispatch(self, object loop) except -1:
-        """It is full and taken: send it at once, but not in the context of whoever filled it."""
-        if loop is not None:
-            if self.handle is not None and loop is self.loop:
-                self.handle.cancel()
-            loop.call_soon(self.send)
-        else:
-            self.hand_over()
+    cdef int fill_up(self, object loop) except -1:
+        """It is full: closed for newcomers, and its loop is to send it if all wait there. Under the lock."""
+        self.taken = self.counted = True
+        if loop is not None and not self.mixed:
+            self.sender = loop
+        return 0
+
+    cdef int dispatch(self) except -1:
+        """It is full: send it at once, but not in the context of whoever filled it.
+
+        A loop may stop, close or block before its next turn. That is its own tasks' affair only.
+        """
+        loop = self.sender
+        if loop is None:
+            return self.hand_over()
+        if self.handle is not None:
+            self.handle.cancel()
+        loop.call_soon(self.send)
         return 0
 
     cdef int hand_over(self) except -1:
         """Have one of the sending threads send it."""
-        if sending_pool().submit(self) != ACCEPTED:
-            self.refuse("the process is shutting down")
+        self.counted = False  # it may have to queue: look once more who has gone
+        if sending_pool().submit(self) != ACCEPTED and self.is_mine_to_send():
+            self.refuse("no thread can be started for it")
         return 0
 
     cdef void perform(self) noexcept:
         self.send()
 
+    cdef bint is_mine_to_send(self) except -1:
+        with self.gatherer.lock:
+            if self.sent:
+                return False
+            self.sent = True
+            self.sender = None
+            if not self.counted:  # a full batch was looked through when it went
+                self.leave_out()
+        return True
+
     def send(self):
-        """Send what is still wanted, in the context of the scope. Never raises an Exception."""
+        """Send what is still wanted, in the context of the scope. On a thread of ours it never raises."""
         expiry_done(self)
         try:
-            if not self.counted:  # a full batch was looked through when it went
-                with self.gatherer.lock:
-                    self.leave_out()
-            if self.requests:
+            if self.is_mine_to_send() and self.requests:
                 context = self.gatherer.context
                 (Context() if context is None else context.copy()).run(send_batch, self)
-        except Exception as error:
-            logger.exception("a batch of collapser %r could not be sent", self.gatherer.spec.key)
+        except BaseException as error:
             self.end_with(error)
+            if isinstance(error, Exception):
+                logger.exception("a batch of collapser %r could not be sent", self.gatherer.spec.key)
+            elif get_running_loop() is not None:
+                raise  # Ctrl-C during a loop's callback is the loop's business, too
 
     def refuse(self, why):
         """End every request with a ``CollapserError``."""
@@ -424,8 +530,7 @@ cdef class Batch(Work):
 
     def end_with(self, error):
         """Give an error to every request that has no answer yet."""
-        fill_missing(self.requests, lambda request: error)
-        deliver(self.requests)
+        end(self.requests, error)
 
 
 # --- where requests meet --------------------------------------------------------------------------------
@@ -441,6 +546,7 @@ cdef class Gatherer:
         cdef Batch batch = None, fresh = None
         cdef CollapsedRequest request = None
         cdef bint timer = False, full = False
+        cdef object link = find_link() if find_link is not None and has_tracer() else None
         while request is None:
             with self.lock:
                 if self.closed:
@@ -448,28 +554,24 @@ cdef class Gatherer:
                 else:
                     batch = self.current
                     if batch is None or batch.forks != hx_iload(&fork_generation):
-                        batch = self.current = fresh
+                        batch = fresh
                 if batch is not None:
-                    timer = batch.needs_timer(loop)
-                    request = batch.put(argument, future, loop)
-                    if blocked is not None:
-                        batch.block(blocked)
+                    request = batch.put(argument, future, loop, link)
+                    # Only now: had put() raised, nobody would arm the timer that a later request relies on.
+                    self.current = batch
+                    timer = batch.wait_on(loop, blocked)
                     full = batch.is_full()
                     if full:
-                        batch.taken = batch.counted = True
+                        batch.fill_up(loop)
                         self.current = None
             if self.closed and request is None:
                 raise CollapserError(f"a request of collapser {self.spec.key!r} came after its context was closed")
             if request is None:
                 fresh = self.new_batch(face)
-        try:
-            if full:
-                batch.dispatch(loop)
-            elif timer:
-                batch.start_timer(loop)
-        except BaseException as error:  # no thread, no memory: nobody else would ever send it
-            batch.take()
-            batch.end_with(error)
+        if full:
+            batch.go()
+        elif timer:
+            batch.arm(loop)
         return request
 
     def new_batch(self, face):
@@ -484,15 +586,33 @@ cdef class Gatherer:
             batch.slots = {}
         return batch
 
-    cdef bint attach(self, CollapsedRequest request, object future, object loop) except -1:
-        """Wait for a request that is remembered; False if it can answer nobody any more."""
+    cdef bint attach(self, CollapsedRequest request, object future, object loop, object blocked) except -1:
+        """Wait for a request that is remembered; False if it can answer nobody any more, or not in this process.
+
+        Raises CommandStateError where the wait could never end.
+        """
+        cdef Batch batch
+        cdef bint timer = False, moves = False, stuck = False
         with self.lock:
             if request.left:
                 return False
-            if not request.delivered:
-                request.add(future, loop)
-                return True
-        answer(future, request)
+            batch = request.batch  # None: it was delivered
+            if batch is not None:
+                if batch.forks != hx_iload(&fork_generation):
+                    return False
+                stuck = batch.is_stuck_behind(blocked)
+                if not stuck:
+                    request.add(future, loop)
+                    timer = batch.wait_on(loop, blocked)
+                    moves = batch.has_to_move(loop)
+        if stuck:
+            raise standstill(self.spec.key)
+        if batch is None:
+            answer(future, request)
+        elif moves:
+            batch.go()
+        elif timer:
+            batch.arm(loop)
         return True
 
     def close(self):
@@ -566,8 +686,11 @@ cdef class Spec:
                 f"wrap the request in `with RequestContext():`"
             )
         key = (("collapser", self.key), cache_key)
-        request = <CollapsedRequest>scope.entries.get(key)
-        if request is not None and request.gatherer.attach(request, future, loop):
+        try:
+            request = <CollapsedRequest>scope.entries.get(key)
+        except TypeError as error:
+            raise unusable_key(f"collapser {self.key!r}", cache_key, error) from None
+        if request is not None and request.gatherer.attach(request, future, loop, blocked):
             self.count_hit()
             return 0
         # Two threads may both come here: each then has a request of its own, and the later one is remembered.
@@ -597,6 +720,13 @@ cdef class Spec:
         return future
 
 
+cdef object standstill(str key):
+    return CommandStateError(
+        f"a request of collapser {key!r} would wait for itself: an identical one is being answered on this thread's "
+        f"event loop, which execute() would block; await it instead", command_key=key,
+    )
+
+
 cdef class FunctionPlace:
     """Where the requests of a function, or of one object's method, meet, and who answers them."""
 
@@ -618,8 +748,15 @@ cdef class AsyncFunctionBase:
         cdef FunctionPlace place = self._own
         if place is None:
             place = self._place()
-        return place.spec.future_on_loop(place.face, argument, None if self._remember is None
-                                         else self._cache_key(place.spec, argument))
+        if self._remember is None:
+            return place.spec.future_on_loop(place.face, argument)
+        try:
+            cache_key = self._cache_key(place.spec, argument)
+        except Exception as error:
+            future = LoopFuture(loop=running_loop_or_error())
+            future.set_exception(error)
+            return future
+        return place.spec.future_on_loop(place.face, argument, cache_key)
 
 
 cdef class CollapserBase:
