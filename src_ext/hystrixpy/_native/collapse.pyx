@@ -546,8 +546,9 @@ cdef class Gatherer:
         cdef Batch batch = None, fresh = None
         cdef CollapsedRequest request = None
         cdef bint timer = False, full = False
-        cdef object link = find_link() if find_link is not None and has_tracer() else None
         while request is None:
+            # In the loop: the first batch of all is what has the tracer looked for.
+            link = find_link() if find_link is not None and has_tracer() else None
             with self.lock:
                 if self.closed:
                     batch = None
