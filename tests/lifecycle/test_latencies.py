@@ -115,7 +115,7 @@ def test_the_execution_as_text(target):
     """For logs: key and events."""
     guarded = target()
     made = guarded.make()
-    assert repr(made.execution) == "<Execution of 'target': in flight>"
+    assert repr(made.execution) == "<Execution of 'target': not executed>"
     guarded.driver.outcome(made)
     assert repr(made.execution) == "<Execution of 'target': SUCCESS>"
     assert made.execution.event_counts == {hystrixpy.EventType.SUCCESS: 1}
