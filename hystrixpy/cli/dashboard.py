@@ -45,7 +45,7 @@ def run(arguments: Namespace, stop: threading.Event | None = None) -> int:
         return _misused(error)
     try:
         server = StreamServer(merged.site(), arguments.host, arguments.port, arguments.allow_host)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         merged.close()
         return _misused(error)
     try:

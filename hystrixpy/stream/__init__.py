@@ -30,7 +30,8 @@ def serve(host: str = "127.0.0.1", port: int = 8989, allowed_hosts: Iterable[str
     is no password: whoever reaches the port can read the numbers, and nobody can change anything. It ends
     with ``close()``, its ``with`` block, ``hystrixpy.shutdown()`` or ``hystrixpy.reset()``.
 
-    Raises ``OSError`` when the port is taken or the address is not ours. Forked children do not serve.
+    Raises ``OSError`` when the port is taken or the address is not ours, ``ValueError`` for a port above
+    65535. Forked children do not serve.
 
         with hystrixpy.serve(port=0) as server:
             print(server.url)
@@ -38,6 +39,10 @@ def serve(host: str = "127.0.0.1", port: int = 8989, allowed_hosts: Iterable[str
     from hystrixpy.stream import faces
 
     return faces.serve(host, port, allowed_hosts)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ __all__ = ["MOST_HEAD", "BadRequest", "Request", "head_of", "host_name", "parse"
 
 MOST_HEAD = 16 << 10
 """Bytes of request line and headers; more is refused."""
+
+
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:]+)(?::[0-9]*)?")
 
 
 class BadRequest(Exception):  # noqa: N818 - an answer, not an error of ours
@@ -62,10 +66,9 @@ def _host(fields: list[str]) -> str | None:
 
 
 def host_name(host: str) -> str:
-    """The name in a Host header, in lower case, without its port: ``[::1]:8989`` -> ``[::1]``."""
-    if host.startswith("["):
-        return host[: host.find("]") + 1].lower()
-    return host.rpartition(":")[0].lower() if ":" in host else host.lower()
+    """The name in a Host header, in lower case, without its port: ``[::1]:8989`` -> ``[::1]``; "" if it is none."""
+    found = _HOST.fullmatch(host)
+    return found[1].lower() if found else ""
 
 
 def head_of(reply: Reply) -> bytes:

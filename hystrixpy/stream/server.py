@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import threading
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hystrixpy.stream.http1 import Request, host_name
 from hystrixpy.stream.loop import Loop
@@ -31,10 +32,10 @@ class StreamServer:
     """
 
     def __init__(self, site: Site, host: str, port: int, allowed_hosts: Iterable[str] = ()) -> None:
+        self._allowed = _names(host, allowed_hosts)
         listener = _listen(host, port)
         self.host = host
         self.port: int = listener.getsockname()[1]
-        self._allowed = _names(host, allowed_hosts)
         self._site = site
         self._loop = Loop(listener, self._answer)
         self._thread = threading.Thread(target=self._loop.run, name="hystrix-stream", daemon=True)
@@ -82,10 +83,21 @@ class StreamServer:
 
 def _listen(host: str, port: int) -> socket.socket:
     """A listening socket, or ``OSError`` (taken port, foreign address, unknown name)."""
-    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    # The resolver would take 70000 for 4464, and None for any free port.
+    if not isinstance(port, int) or isinstance(port, bool):
+        raise TypeError(f"port={port!r}: must be a whole number, 0 for any free port")
+    if not 0 <= port <= 65535:
+        raise ValueError(f"port={port}: must be 0 (any free port) to 65535")
+    try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise _cannot_serve(host, port, error) from None
     # A name may have addresses of both kinds; people then expect the one that 127.0.0.1 is of.
     family, _, _, _, address = min(found, key=lambda each: each[0] != socket.AF_INET)
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    return _bound(socket.socket(family, socket.SOCK_STREAM), address, host, port)
+
+
+def _bound(listener: socket.socket, address: Any, host: str, port: int) -> socket.socket:
     try:
         # Without this a restart within a minute fails; it does not let two servers share the port.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -93,15 +105,29 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.listen(64)
     except OSError as error:
         listener.close()
-        raise OSError(error.errno, f"cannot serve on {host or '*'} port {port}: {error.strerror}") from None
+        raise _cannot_serve(host, port, error) from None
     return listener
 
 
+def _cannot_serve(host: str, port: int, error: OSError) -> OSError:
+    advice = "; port=0 takes any free one" if error.errno == errno.EADDRINUSE else ""
+    return OSError(error.errno, f"cannot serve on {host or '*'} port {port}: {error.strerror}{advice}")
+
+
 def _names(host: str, allowed_hosts: Iterable[str]) -> frozenset[str]:
-    if isinstance(allowed_hosts, str):
-        allowed_hosts = (allowed_hosts,)  # a lone string would otherwise allow its letters
-    bound = () if host in _WILDCARDS else (f"[{host}]" if ":" in host else host,)
-    return frozenset(name.lower() for name in (*_ALWAYS, *bound, *allowed_hosts))
+    if not isinstance(host, str):
+        raise TypeError(f"host={host!r}: must be a name or an address; '0.0.0.0' listens on all")
+    names = (allowed_hosts,) if isinstance(allowed_hosts, str) else tuple(allowed_hosts)  # not letter by letter
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"allowed_hosts: {name!r} is no name of a host, as 'ops.example.com'")
+    bound = () if host in _WILDCARDS else (host,)
+    return frozenset(_as_in_header(name) for name in (*_ALWAYS, *bound, *names))
+
+
+def _as_in_header(name: str) -> str:
+    """As browsers write it into Host: in lower case, an IPv6 address in brackets."""
+    return f"[{name}]".lower() if name.count(":") > 1 and not name.startswith("[") else name.lower()
 
 
 _servers: weakref.WeakSet[StreamServer] = weakref.WeakSet()

@@ -59,6 +59,12 @@ def test_dashboard_tells_of_a_taken_port(worker: StreamServer, capsys: pytest.Ca
     assert str(worker.port) in capsys.readouterr().err
 
 
+def test_dashboard_tells_of_an_impossible_port(worker: StreamServer, capsys: pytest.CaptureFixture[str]) -> None:
+    """The range is named."""
+    assert dashboard.run(parsed("dashboard", worker.url, "--port", "70000")) == 2
+    assert "65535" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", ["dashboard", "top"])
 def test_nonsense_is_no_address(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Named in the message."""

@@ -54,6 +54,10 @@ def test_nonsense_is_refused(head: bytes) -> None:
         ("127.0.0.1:80", "127.0.0.1"),
         ("localhost.evil.example:8989", "localhost.evil.example"),
         ("[::1", ""),
+        ("[::1].evil.example", ""),
+        ("[::1]evil", ""),
+        ("localhost:evil", ""),
+        ("localhost:8989:1", ""),
         ("", ""),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -218,6 +218,46 @@ def test_taken_port_is_an_os_error(server: StreamServer, world: World) -> None:
     """At once, with the port in the message."""
     with pytest.raises(OSError, match=str(server.port)):
         StreamServer(site_of(world), "127.0.0.1", server.port)
+
+
+def test_taken_port_names_the_way_out(server: StreamServer, world: World) -> None:
+    """Whoever reads it at night learns what to do."""
+    with pytest.raises(OSError, match="port=0 takes any free one"):
+        StreamServer(site_of(world), "127.0.0.1", server.port)
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 70000])
+def test_port_beyond_the_range_is_refused(world: World, port: int) -> None:
+    """The resolver would take 70000 for 4464: the range is named instead."""
+    with pytest.raises(ValueError, match=rf"port={port}: must be 0 .* to 65535"):
+        StreamServer(site_of(world), "127.0.0.1", port)
+
+
+@pytest.mark.parametrize("port", [None, True, "http", 1.5])
+def test_port_is_a_whole_number(world: World, port: Any) -> None:
+    """None is not any free port: that is 0."""
+    with pytest.raises(TypeError, match="port="):
+        StreamServer(site_of(world), "127.0.0.1", port)
+
+
+@pytest.mark.parametrize(("host", "allowed"), [(None, ()), (0, ()), ("127.0.0.1", [8989]), ("127.0.0.1", [None])])
+def test_hosts_are_names(world: World, host: Any, allowed: Any) -> None:
+    """Told by the wrong value, before anything listens."""
+    with pytest.raises(TypeError, match="host"):
+        StreamServer(site_of(world), host, 0, allowed)
+
+
+def test_unknown_name_is_an_os_error(world: World) -> None:
+    """With the name in the message, which the resolver leaves out."""
+    with pytest.raises(OSError, match=r"cannot serve on nowhere\.invalid port 0"):
+        StreamServer(site_of(world), "nowhere.invalid", 0)
+
+
+def test_ipv6_address_is_allowed_with_and_without_brackets(world: World) -> None:
+    """Browsers send the brackets, people leave them out."""
+    with StreamServer(site_of(world), "127.0.0.1", 0, ["2001:db8::1", "[2001:db8::2]"]) as server:
+        for host in ("[2001:db8::1]", "[2001:DB8::1]:80", "[2001:db8::2]:80"):
+            assert get(server, "/", host=host)[0] == 200
 
 
 def test_foreign_address_is_an_os_error(world: World) -> None:
