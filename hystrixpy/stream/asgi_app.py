@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from hystrixpy.stream.channel import PATIENCE, TICK, tick_now, until_next_tick
+from hystrixpy.stream.leaving import server_leaves
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -79,7 +80,7 @@ class AsgiApp:
         # (TimeoutError, also one) has to make room for others.
         loop = asyncio.get_running_loop()
         with contextlib.suppress(OSError):
-            while not self._site.closed.is_set():
+            while not (self._site.closed.is_set() or server_leaves()):
                 sample = await loop.run_in_executor(self._executor(), subscription.poll, tick_now())
                 async with asyncio.timeout(PATIENCE):
                     await send({"type": "http.response.body", "body": sample, "more_body": True})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hystrixpy.stream.channel import tick_now, until_next_tick
+from hystrixpy.stream.leaving import server_leaves
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -53,7 +54,7 @@ class _Stream:
         return self
 
     def __next__(self) -> bytes:
-        if self._started and self._site.closed.wait(until_next_tick() + 0.001):
+        if self._started and (self._site.closed.wait(until_next_tick() + 0.001) or server_leaves()):
             raise StopIteration
         self._started = True
         return self._subscription.poll(tick_now())
