@@ -160,7 +160,12 @@ class RequestLog:
     @property
     def executed(self) -> tuple[Any, ...]:
         """The ``Execution`` of each command; those still running show what has happened so far."""
-        return tuple(command.execution for command in self._scope.log_entries())
+        return tuple(command.execution for command in self.commands)
+
+    @property
+    def commands(self) -> tuple[Any, ...]:
+        """The commands themselves, in the same order."""
+        return self._scope.log_entries()
 
     def __len__(self) -> int:
         return len(self._scope.log_entries())

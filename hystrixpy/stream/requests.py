@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hystrixpy.events import EventType
@@ -11,7 +11,7 @@ from hystrixpy.stream.channel import Slots, Subscription
 from hystrixpy.stream.wire import PING, data_event, milliseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Hashable, Iterable, Mapping
 
 __all__ = ["RequestChannel", "request_event"]
 
@@ -31,18 +31,44 @@ class ExecutionView(Protocol):
     collapser_key: str | None
 
 
-def request_event(executed: Iterable[ExecutionView]) -> list[dict[str, Any]]:
-    """The executions of one request as Hystrix tells them: equal ones merged, cache hits counted."""
+class CommandView(Protocol):
+    """An executed command."""
+
+    @property
+    def execution(self) -> ExecutionView: ...
+    def cache_key(self) -> Hashable | None: ...
+
+
+def request_event(commands: Iterable[CommandView]) -> list[dict[str, Any]]:
+    """The executions of one request as Hystrix tells them: equal ones merged, cache hits counted at their original.
+
+    An original that was hit stands for itself, so that one sees which of many was asked for again.
+    """
+    executed = [(command, command.execution) for command in commands]
+    hit_keys = {execution.command_key for _, execution in executed if execution.is_from_cache}
+    # A cache key is the application's code: it is asked only where it makes a difference.
+    shaped = [
+        ((_shape(execution), _cache_key(command) if execution.command_key in hit_keys else None), execution)
+        for command, execution in executed
+    ]
+    hits = Counter(place for place, execution in shaped if execution.is_from_cache)
     entries: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for execution in executed:
-        shape = _shape(execution)
-        # A hit has the events of the execution it shares, so it is counted there; the order is the log's.
-        entry = entries.get(shape) or entries.setdefault(shape, {"first": execution, "latencies": [], "cached": 0})
-        if execution.is_from_cache:
-            entry["cached"] += 1
-        else:
+    for place, execution in shaped:
+        kind = place if place in hits else place[:1]
+        entry = entries.setdefault(kind, {"first": execution, "latencies": [], "cached": hits[place]})
+        if not execution.is_from_cache:
             entry["latencies"].append(milliseconds(execution.latency))
     return [_entry(**entry) for entry in entries.values()]
+
+
+def _cache_key(command: CommandView) -> Hashable | None:
+    """As in Hystrix, the command is asked once more; None if it cannot answer without its request."""
+    try:
+        key = command.cache_key()
+        hash(key)
+    except Exception:
+        return None
+    return key
 
 
 def _shape(execution: ExecutionView) -> tuple[Any, ...]:
@@ -76,7 +102,7 @@ def _event(event: EventType, count: int) -> str | dict[str, Any]:
 class RequestChannel:
     """Keeps the latest requests for its clients. Without clients it listens to nothing and costs nothing.
 
-    ``listen(callback)`` starts the delivery of finished requests' executions and returns what stops it.
+    ``listen(callback)`` starts the delivery of finished requests' commands and returns what stops it.
     """
 
     def __init__(self, listen: Callable[[Callable[[Iterable[Any]], None]], Callable[[], None]]) -> None:
@@ -102,9 +128,9 @@ class RequestChannel:
                 self._stop = self._listen(self.add)
             return _Requests(self, release, self._last)
 
-    def add(self, executed: Iterable[ExecutionView]) -> None:
+    def add(self, commands: Iterable[CommandView]) -> None:
         """Called in the thread that ends a request: written out at once, so that no execution is kept."""
-        told = request_event(executed)
+        told = request_event(commands)
         if not told:
             return
         event = data_event(told)

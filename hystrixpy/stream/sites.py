@@ -54,7 +54,7 @@ def reopen() -> None:
 
 def _listen(deliver: Callable[[Iterable[Any]], None]) -> Callable[[], None]:
     def ended(log: RequestLog) -> None:
-        deliver(log.executed)
+        deliver(log.commands)
 
     on_request_end(ended)
     return lambda: forget_request_end(ended)

@@ -46,7 +46,7 @@ def gunicorn(listener: socket.socket, *how: str) -> list[str]:
 @pytest.mark.serial
 @pytest.mark.parametrize("server", ["uvicorn", "gunicorn threads", "gunicorn sync"])
 def test_server_that_stops_takes_its_streams_along(listener: socket.socket, server: str) -> None:
-    """SIGTERM with an open stream: the answer is finished properly and the process ends, without a time limit's help."""
+    """SIGTERM with an open stream: the answer is finished properly and the process ends by itself."""
     arguments = uvicorn(listener) if server == "uvicorn" else gunicorn(listener, *_THREADS[server])
     process = subprocess.Popen(
         [sys.executable, "-m", *arguments],

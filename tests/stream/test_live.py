@@ -198,6 +198,22 @@ def test_finished_requests_are_told(server: StreamServer) -> None:
     assert len(told["latencies"]) == 1
 
 
+def test_finished_requests_tell_which_execution_was_asked_for_again(server: StreamServer) -> None:
+    """Three executions of one command, one of them hit twice."""
+
+    @command(key="Get", isolation="semaphore", cache_key=str)
+    def get_(n: int) -> int:
+        return n
+
+    with Client(server) as client:
+        client.ask("/hystrix/request.stream").head()
+        with RequestContext():
+            for n in (1, 2, 2, 3, 2):
+                get_(n)
+        told = client.event()
+    assert [(len(entry["latencies"]), entry.get("cached")) for entry in told] == [(2, None), (1, 2)]
+
+
 def test_collapsers_are_told(server: StreamServer) -> None:
     """Batches, the requests in them, their sizes, and the properties in force."""
 
