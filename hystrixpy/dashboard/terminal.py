@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from hystrixpy.stream.wire import UNBOUNDED
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = ["SORTS", "render", "status_line"]
 
-_STYLES = {"closed": "green", "open": "bold white on red", "half_open": "yellow", "mixed": "yellow"}
+_STYLES = {"closed": "green", "open": "bold white on red", "half_open": "yellow", "mixed": "yellow", "off": "dim"}
 _COLUMNS = (
     *("circuit", "state", "req/s", "error", "ok", "fail", "timeout", "reject", "short"),
     *("p50", "p99", "busy", "left"),
@@ -58,7 +60,7 @@ def _cells(event: Mapping[str, Any]) -> list[Text]:
         _count(event["rollingCountShortCircuited"], "blue"),
         Text(_duration(latency.get("50", 0))),
         Text(_duration(latency.get("99", 0))),
-        Text(f"{event['currentConcurrentExecutionCount']}/{event.get('hystrixpyConcurrencyLimit', '?')}"),
+        Text(f"{event['currentConcurrentExecutionCount']}{_limit(event)}"),
         _count(event.get("hystrixpyAbandoned", 0), "bold red"),
     ]
 
@@ -73,12 +75,20 @@ def _count(number: int, style: str) -> Text:
 
 
 def _state(event: Mapping[str, Any]) -> str:
+    if event.get("propertyValue_circuitBreakerEnabled") is False:
+        return "off"
     forced = event.get("hystrixpyForced")
     return f"forced {forced}" if forced else str(event.get("hystrixpyState", "?"))
 
 
 def _not_closed(event: Mapping[str, Any]) -> bool:
-    return _state(event) != "closed"
+    return _state(event) not in ("closed", "off")
+
+
+def _limit(event: Mapping[str, Any]) -> str:
+    """What follows the number of those in flight: "/10", and nothing where there is no limit."""
+    limit = event.get("hystrixpyConcurrencyLimit", UNBOUNDED)
+    return f"/{limit}" if limit < UNBOUNDED else ""
 
 
 def rate(event: Mapping[str, Any]) -> float:

@@ -5,17 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hystrixpy.stream.process import now_ms, process_fields
-from hystrixpy.stream.wire import milliseconds
+from hystrixpy.stream.wire import milliseconds, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hystrixpy.stream.views import CollapserView
 
-__all__ = ["UNBOUNDED", "batch_percentile", "collapser_event"]
-
-UNBOUNDED = 2_147_483_647
-"""What Hystrix sends for a batch without a limit: Java's largest int."""
+__all__ = ["batch_percentile", "collapser_event"]
 
 _PERCENTILES = (25, 50, 75, 90, 95, 99, 99.5, 100)
 
@@ -25,7 +22,6 @@ def collapser_event(collapser: CollapserView) -> dict[str, Any]:
     sizes = collapser.batch_sizes
     batches = sum(sizes.values())
     requests = sum(size * count for size, count in sizes.items())
-    limit = collapser.properties.max_batch_size
     return {
         "type": "HystrixCollapser",
         "name": collapser.key,
@@ -36,7 +32,7 @@ def collapser_event(collapser: CollapserView) -> dict[str, Any]:
         "batchSize_mean": requests // batches if batches else 0,
         "batchSize": {f"{p:g}": batch_percentile(sizes, p) for p in _PERCENTILES},
         "propertyValue_requestCacheEnabled": collapser.properties.cache_enabled,
-        "propertyValue_maxRequestsInBatch": UNBOUNDED if limit is None else min(limit, UNBOUNDED),
+        "propertyValue_maxRequestsInBatch": whole(collapser.properties.max_batch_size),
         "propertyValue_timerDelayInMilliseconds": milliseconds(collapser.properties.delay),
         "reportingHosts": 1,
         "hystrixpyBatchSizes": [[size, sizes[size]] for size in sorted(sizes)],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hystrixpy._native.histogram import FIRST, SCALE
 from hystrixpy.events import EventType
 from hystrixpy.stream.process import now_ms, process_fields
-from hystrixpy.stream.wire import milliseconds
+from hystrixpy.stream.wire import milliseconds, whole
 
 if TYPE_CHECKING:
     from hystrixpy.stream.views import CircuitView, Histogram
@@ -86,7 +86,7 @@ def _properties(circuit: CircuitView) -> dict[str, Any]:
     p = circuit.properties
     timeout = milliseconds(p.timeout)
     return {
-        "propertyValue_circuitBreakerRequestVolumeThreshold": p.breaker_volume_threshold,
+        "propertyValue_circuitBreakerRequestVolumeThreshold": whole(p.breaker_volume_threshold),
         "propertyValue_circuitBreakerSleepWindowInMilliseconds": milliseconds(p.breaker_sleep_window),
         "propertyValue_circuitBreakerErrorThresholdPercentage": p.breaker_error_threshold,
         "propertyValue_circuitBreakerForceOpen": p.breaker_force_open,
@@ -97,8 +97,8 @@ def _properties(circuit: CircuitView) -> dict[str, Any]:
         "propertyValue_executionTimeoutInMilliseconds": timeout,
         "propertyValue_executionIsolationThreadInterruptOnTimeout": p.interrupt_on_timeout,
         "propertyValue_executionIsolationThreadPoolKeyOverride": None,
-        "propertyValue_executionIsolationSemaphoreMaxConcurrentRequests": p.max_concurrent,
-        "propertyValue_fallbackIsolationSemaphoreMaxConcurrentRequests": p.fallback_max_concurrent,
+        "propertyValue_executionIsolationSemaphoreMaxConcurrentRequests": whole(p.max_concurrent),
+        "propertyValue_fallbackIsolationSemaphoreMaxConcurrentRequests": whole(p.fallback_max_concurrent),
         "propertyValue_metricsRollingStatisticalWindowInMilliseconds": milliseconds(p.rolling_window),
         "propertyValue_requestCacheEnabled": p.request_cache_enabled,
         "propertyValue_requestLogEnabled": p.request_log_enabled,
@@ -116,7 +116,7 @@ def _ours(circuit: CircuitView) -> dict[str, Any]:
         "hystrixpyRollingCountFallbackDisabled": rolling[EventType.FALLBACK_DISABLED],
         "hystrixpyRollingCountCancelled": rolling[EventType.CANCELLED],
         "hystrixpyAbandoned": circuit.abandoned,
-        "hystrixpyConcurrencyLimit": circuit.limit,
+        "hystrixpyConcurrencyLimit": whole(circuit.limit),
         "hystrixpyLatencyExecute": exact_latency(circuit.latency),
         "hystrixpyLatencyTotal": exact_latency(circuit.total_latency),
         "hystrixpyLatencyBuckets": {

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hystrixpy.stream.collapsers import UNBOUNDED
 from hystrixpy.stream.process import process_fields
-from hystrixpy.stream.wire import milliseconds
+from hystrixpy.stream.wire import milliseconds, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -46,8 +45,8 @@ def _command(circuit: CircuitView) -> dict[str, Any]:
             "timeoutEnabled": p.timeout is not None,
             "fallbackEnabled": p.fallback_enabled,
             "timeoutInMilliseconds": milliseconds(p.timeout),
-            "semaphoreSize": p.max_concurrent,
-            "fallbackSemaphoreSize": p.fallback_max_concurrent,
+            "semaphoreSize": whole(p.max_concurrent),
+            "fallbackSemaphoreSize": whole(p.fallback_max_concurrent),
             "threadInterruptOnTimeout": p.interrupt_on_timeout,
         },
         "metrics": {
@@ -59,7 +58,7 @@ def _command(circuit: CircuitView) -> dict[str, Any]:
             "enabled": p.breaker_enabled,
             "isForcedOpen": p.breaker_force_open,
             "isForcedClosed": p.breaker_force_closed,
-            "requestVolumeThreshold": p.breaker_volume_threshold,
+            "requestVolumeThreshold": whole(p.breaker_volume_threshold),
             "errorPercentageThreshold": p.breaker_error_threshold,
             "sleepInMilliseconds": milliseconds(p.breaker_sleep_window),
         },
@@ -71,11 +70,11 @@ def _command(circuit: CircuitView) -> dict[str, Any]:
 def _pool(pool: PoolView) -> dict[str, Any]:
     p = pool.properties
     return {
-        "coreSize": p.core_size,
-        "maximumSize": p.max_size,
-        "actualMaximumSize": pool.max_size,
-        "maxQueueSize": p.max_queue_size,
-        "queueRejectionThreshold": p.queue_rejection_threshold,
+        "coreSize": whole(p.core_size),
+        "maximumSize": whole(p.max_size),
+        "actualMaximumSize": whole(pool.max_size),
+        "maxQueueSize": whole(p.max_queue_size),
+        "queueRejectionThreshold": whole(p.queue_rejection_threshold),
         "keepAliveTimeInMinutes": int(p.keep_alive // 60),
         "allowMaximumSizeToDivergeFromCoreSize": p.allow_max_to_diverge,
         **_counter(p),
@@ -84,9 +83,9 @@ def _pool(pool: PoolView) -> dict[str, Any]:
 
 
 def _collapser(collapser: CollapserView) -> dict[str, Any]:
-    p, limit = collapser.properties, collapser.properties.max_batch_size
+    p = collapser.properties
     return {
-        "maxRequestsInBatch": UNBOUNDED if limit is None else min(limit, UNBOUNDED),
+        "maxRequestsInBatch": whole(p.max_batch_size),
         "timerDelayInMilliseconds": milliseconds(p.delay),
         "requestCacheEnabled": p.cache_enabled,
         "metrics": {

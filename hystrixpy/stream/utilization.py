@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hystrixpy.stream.wire import whole
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -25,6 +27,6 @@ def _pool(pool: PoolView) -> dict[str, int]:
     return {
         "activeCount": pool.active,
         "queueSize": pool.queue_size,
-        "corePoolSize": pool.core_size,
+        "corePoolSize": whole(pool.core_size),
         "poolSize": pool.size,
     }

@@ -13,7 +13,15 @@ from hystrixpy.stream.commands import command_event
 from hystrixpy.stream.server import StreamServer
 from tests.dashboard.browser import Browser, why_not
 from tests.dashboard.fake_world import World, serve, site_of
-from tests.stream.fakes import FakeCircuit, FakeCollapser, FakePool, command_properties, counts, latencies
+from tests.stream.fakes import (
+    FakeCircuit,
+    FakeCollapser,
+    FakePool,
+    command_properties,
+    counts,
+    latencies,
+    pool_properties,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,8 +70,10 @@ def world() -> World:
     )
     world.all_circuits.append(FakeCircuit(key="Alpha", group="other", health=(50, 0), rolling=counts(SUCCESS=50)))
     world.all_circuits.append(FakeCircuit(key="Zulu", health=(5000, 0), rolling=counts(SUCCESS=5000)))
-    world.all_pools.append(FakePool(key="users", active=4, completed=99, rolling_rejected=2))
-    world.all_collapsers.append(FakeCollapser(key="UserById", rolling_batches=12, rolling_requests=80))
+    origins = {"core_size": SimpleNamespace(value=10, level="code", source="GetUser")}
+    world.all_pools.append(FakePool(key="users", active=4, completed=99, rolling_rejected=2, origins=origins))
+    origins = {"delay": SimpleNamespace(value=0.01, level="dynamic default", source="hystrix.toml:3")}
+    world.all_collapsers.append(FakeCollapser(key="UserById", rolling_batches=12, rolling_requests=80, origins=origins))
     return world
 
 
@@ -163,6 +173,18 @@ def test_forced_states_are_told(page: Browser, world: World, forced: str, word: 
     card(page, "GetUser", state=word)
 
 
+def test_breaker_that_is_off_says_so(page: Browser, world: World) -> None:
+    """Every call gets through, whatever its state was: neither open nor closed; no limit is no bar."""
+    circuit = world.all_circuits[0]
+    circuit.properties = command_properties(breaker_enabled=False)
+    circuit.state, circuit.limit = "open", 10**12
+    shown = card(page, "GetUser", state="breaker off")
+    assert shown["border"] not in (RED, GREEN)
+    assert "7 in flight" in shown["foot"]
+    assert page.script("return document.querySelector('[data-key=GetUser] .meter').hidden")
+    assert page.driver.title == "hystrixpy"
+
+
 def test_pools_and_collapsers_have_cards(page: Browser) -> None:
     """With their names and numbers."""
     pools = page.script("return document.getElementById('pools').textContent")
@@ -244,6 +266,35 @@ def test_detail_view(page: Browser) -> None:
         assert part in text
     assert page.script("return document.querySelectorAll('#detail canvas').length") == 2
     assert page.script("return document.querySelectorAll('#detail b').length") == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("users", ("thread pool", "abandoned", "core_size", "code", "GetUser")),
+        ("UserById", ("collapser", "mean batch", "delay", "dynamic default", "hystrix.toml:3")),
+    ],
+)
+def test_pools_and_collapsers_have_details(page: Browser, name: str, expected: tuple[str, ...]) -> None:
+    """Their numbers, and the properties in force with their source."""
+    page.driver.find_element("css selector", f"[data-key={name}] .name").click()
+    page.until(lambda: all(part in detail_text(page) for part in expected), f"{expected} are told")
+    assert page.script("return document.getElementById('detail-name').textContent") == name
+    page.driver.find_element("css selector", "#detail .close").click()
+
+
+def test_detail_follows_a_circuit_that_comes_back(page: Browser, world: World) -> None:
+    """Gone is said, old numbers are not kept for new ones."""
+    page.driver.find_element("css selector", "[data-key=GetUser] .name").click()
+    page.until(lambda: "hystrix.toml:7" in detail_text(page), "the config has arrived")
+    circuit = world.all_circuits.pop(0)
+    gone = "return document.getElementById('detail').dataset.gone"
+    page.until(lambda: page.script(gone) == "true", "it is told that the circuit is gone")
+    circuit.rolling = counts(SUCCESS=31)
+    world.all_circuits.append(circuit)
+    page.until(lambda: page.script(gone) == "false", "it is back")
+    page.until(lambda: re.search(r"success\s+31\b", detail_text(page)), "with the new numbers")
+    page.driver.find_element("css selector", "#detail .close").click()
 
 
 def test_detail_tells_of_state_changes(page: Browser, world: World) -> None:
@@ -384,14 +435,26 @@ def test_many_processes_on_one_page(browser: Browser, world: World) -> None:
     merged.close()
 
 
+STICKS_OUT = """
+const edge = (e) => e.getBoundingClientRect().right;
+return [...document.querySelectorAll('.card')].flatMap(card => [...card.querySelectorAll('dt, dd, .load, .state')]
+  .filter(e => e.scrollWidth > e.clientWidth + 1 || edge(e) > edge(card)).map(e => e.textContent));
+"""
+
+
 @pytest.mark.parametrize("width", [320, 390, 1360, 2560])
 def test_page_fits_every_width(page: Browser, world: World, width: int) -> None:
-    """From a phone to a wall, nothing sticks out sideways, in the list and in the details."""
+    """From a phone to a wall, nothing sticks out sideways, in the list, in a card and in the details."""
     world.all_circuits[0].properties = command_properties(isolation="semaphore")
+    busy = {"active": 128, "size": 128, "max_size": 256, "completed": 999_999, "rolling_executed": 99_999}
+    queue = pool_properties(max_queue_size=1000, queue_rejection_threshold=1000)
+    world.all_pools.append(FakePool(key="busy", properties=queue, queue_size=999, **busy))
+    page.until(lambda: page.script("return document.querySelectorAll('#pools li').length") == 2, "the pool is drawn")
     metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
     page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     try:
         assert page.script("return document.documentElement.scrollWidth <= innerWidth")
+        assert page.script(STICKS_OUT) == []
         page.driver.find_element("css selector", "[data-key=GetUser] .name").click()
         page.until(lambda: "hystrix.toml:7" in detail_text(page), "the config has arrived")
         assert page.script("const d = document.getElementById('detail'); return d.scrollWidth <= d.clientWidth")

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from hystrixpy.dashboard.terminal import render, status_line
 from hystrixpy.stream.commands import command_event
-from tests.stream.fakes import FakeCircuit, counts, latencies
+from tests.stream.fakes import FakeCircuit, command_properties, counts, latencies
 
 
 def drawn(what: Any, width: int = 160) -> list[str]:
@@ -64,6 +64,22 @@ def test_open_circuits_come_before_all_others() -> None:
         render([event("failing", health=(10, 10)), event("open", state="open", is_open=True)], sort="error", rows=9)
     )
     assert rows[1].split()[0] == "open"
+
+
+def test_breaker_that_is_off_says_so() -> None:
+    """Whatever its state was, every call gets through; without a limit none is shown."""
+    off = event(
+        "off",
+        state="open",
+        properties=command_properties(breaker_enabled=False),
+        limit=10**12,
+        active=3,
+        health=(10, 0),
+    )
+    rows = drawn(render([off, event("failing", health=(10, 1))], sort="error", rows=9))
+    assert [row.split()[0] for row in rows[1:]] == ["failing", "off"]
+    assert rows[2].split()[1] == "off"
+    assert rows[2].split()[-2:] == ["3", "0"]
 
 
 def test_no_more_rows_than_fit() -> None:

@@ -216,6 +216,21 @@ def test_unbounded_batches_send_javas_largest_int() -> None:
         assert event["propertyValue_maxRequestsInBatch"] == 2147483647
 
 
+def test_limits_beyond_java_are_sent_as_its_largest_int() -> None:
+    """Readers in Java hold whole numbers of 32 bits; such a limit is none anyway."""
+    huge = command_properties(max_concurrent=10**12, fallback_max_concurrent=2**31, breaker_volume_threshold=10**30)
+    circuit = command_event(FakeCircuit(properties=huge, limit=10**12))
+    pool = pool_event(FakePool(max_size=2**40, properties=pool_properties(queue_rejection_threshold=2**63)))
+    assert {
+        circuit["propertyValue_executionIsolationSemaphoreMaxConcurrentRequests"],
+        circuit["propertyValue_fallbackIsolationSemaphoreMaxConcurrentRequests"],
+        circuit["propertyValue_circuitBreakerRequestVolumeThreshold"],
+        circuit["hystrixpyConcurrencyLimit"],
+        pool["currentMaximumPoolSize"],
+        pool["propertyValue_queueSizeRejectionThreshold"],
+    } == {2147483647}
+
+
 def test_batch_percentiles_are_exact() -> None:
     """Sizes are counted one by one, so the nearest rank is the answer."""
     sizes = {1: 50, 10: 49, 100: 1}

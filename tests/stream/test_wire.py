@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hystrixpy.stream.wire import PING, data_event, milliseconds, to_json
+from hystrixpy.stream.wire import PING, data_event, milliseconds, to_json, whole
 
 
 def test_markup_leaves_as_escapes() -> None:
@@ -40,3 +40,11 @@ def test_ping_is_a_field_that_event_sources_ignore() -> None:
 def test_milliseconds_are_truncated(seconds: float | None, expected: int) -> None:
     """Down to the whole millisecond, but not by a rounding error of binary fractions."""
     assert milliseconds(seconds) == expected
+
+
+@pytest.mark.parametrize(
+    ("limit", "sent"), [(7, 7), (-1, -1), (2**31 - 1, 2147483647), (2**31, 2147483647), (None, 2147483647)]
+)
+def test_limits_fit_into_an_int_of_java(limit: int | None, sent: int) -> None:
+    """None, and what does not fit, is its largest."""
+    assert whole(limit) == sent

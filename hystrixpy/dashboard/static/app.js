@@ -1,13 +1,15 @@
 // The page: a stream feeds a model, and twice a second the cards follow the model.
 
 import { CircuitCard } from "./circuit-card.js";
-import { Detail } from "./detail.js";
+import { CircuitSheet } from "./detail.js";
+import { Dialog } from "./dialog.js";
 import { byId, setData, setText } from "./dom.js";
 import * as format from "./format.js";
 import { Grid } from "./grid.js";
 import { Model } from "./model.js";
 import { Order, byName } from "./order.js";
-import { CollapserCard, PoolCard } from "./small-cards.js";
+import { COLLAPSER_FACTS, CollapserCard, POOL_FACTS, PoolCard } from "./small-cards.js";
+import { SmallSheet } from "./small-detail.js";
 import { watchSources } from "./sources.js";
 import { follow } from "./stream.js";
 import { initTheme } from "./theme.js";
@@ -15,12 +17,15 @@ import { initTheme } from "./theme.js";
 const RESORT = 10_000; // as Netflix's page: cards that jump twice a second cannot be read
 
 const model = new Model();
-const detail = new Detail();
+const dialog = new Dialog();
+const openCircuit = (item) => dialog.show(new CircuitSheet(item), model.circuits);
+const openPool = (item) => dialog.show(new SmallSheet(item, "threadpools", "thread pool", POOL_FACTS), model.pools);
+const openCollapser = (item) => dialog.show(new SmallSheet(item, "collapsers", "collapser", COLLAPSER_FACTS), model.collapsers);
 const order = new Order(() => arrange());
 const everything = { compare: byName, keep: () => true };
-const circuits = new Grid("circuits", model.circuits, (item) => new CircuitCard(item, detail.open), order);
-const pools = new Grid("pools", model.pools, (item) => new PoolCard(item), everything);
-const collapsers = new Grid("collapsers", model.collapsers, (item) => new CollapserCard(item), everything);
+const circuits = new Grid("circuits", model.circuits, (item) => new CircuitCard(item, openCircuit), order);
+const pools = new Grid("pools", model.pools, (item) => new PoolCard(item, openPool), everything);
+const collapsers = new Grid("collapsers", model.collapsers, (item) => new CollapserCard(item, openCollapser), everything);
 
 let arranged = 0;
 let painting = false;
@@ -49,7 +54,7 @@ function refresh() {
   const added = [circuits, pools, collapsers].map((grid) => grid.update(now)).some(Boolean);
   if (added || now - arranged > RESORT) arrange();
   totals();
-  if (detail.isOpen) detail.update();
+  dialog.update();
 }
 
 function arrange() {

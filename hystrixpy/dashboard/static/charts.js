@@ -39,15 +39,15 @@ export class TrafficChart extends Chart {
   update(item) { this.plot.setData(item.series.table(Date.now(), TRAFFIC.map(([line]) => line))); }
 }
 
-/** How many calls took how long: the native buckets, which widen by 9 percent each. */
+/** How many calls took how long: the native buckets, which widen by 9 percent each; a tick is the upper end of one. */
 export class LatencyChart extends Chart {
   constructor(box) {
-    const bars = uPlot.paths.bars({ size: [0.9, 40] });
+    const bars = uPlot.paths.bars({ align: -1, size: [1] });
     super(box, {
       scales: { x: { time: false }, y: { range: (_, __, high) => [0, Math.max(high * 1.1, 1)] } },
       axes: [axis({ values: (_, ticks) => ticks.map((t) => this.label(t)), space: 64, incrs: [1, 2, 4, 8, 16, 32] }), axis({ values: (_, ticks) => ticks.map((n) => (Number.isInteger(n) ? format.count(n) : "")), size: 44 })],
       series: [{}, { fill: colour("success-soft"), stroke: colour("success"), width: 1, paths: bars, points: { show: false } },
-        { stroke: colour("timeout"), width: 2, paths: uPlot.paths.stepped({ align: 0 }), points: { show: false } }],
+        { stroke: colour("timeout"), width: 2, paths: uPlot.paths.stepped({ align: -1 }), points: { show: false } }],
     });
   }
 

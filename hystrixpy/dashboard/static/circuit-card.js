@@ -1,6 +1,6 @@
 // The card of one circuit: made once, then only its changed texts are touched.
 
-import { el, setData, setText, svg } from "./dom.js";
+import { el, nameButton, setData, setText, svg } from "./dom.js";
 import * as format from "./format.js";
 import { rejections, stateText } from "./model.js";
 import { draw } from "./sparkline.js";
@@ -26,13 +26,9 @@ export class CircuitCard {
 
   head(open) {
     this.state = el("span", "state");
-    this.name = el("button", "name", this.item.key);
-    this.name.type = "button";
-    this.name.title = this.item.key;
-    this.name.setAttribute("aria-haspopup", "dialog");
-    this.name.addEventListener("click", () => open(this.item));
     this.group = el("span", "group");
-    return el("div", "head", el("h3", "", this.name), this.state, this.group);
+    const name = nameButton(this.item.key, () => open(this.item));
+    return el("div", "head", el("h3", "", name), this.state, this.group);
   }
 
   figures() {
@@ -96,6 +92,7 @@ export class CircuitCard {
 
   updateFoot(data, view) {
     const share = view.limit ? Math.min(view.active / view.limit, 1) : 0;
+    this.meter.parentElement.hidden = view.limit === null;
     const width = `${Math.round(share * 100)}%`;
     if (this.meter.style.width !== width) this.meter.style.width = width;
     setData(this.meter, "full", share >= 0.9);

@@ -1,7 +1,8 @@
-// Everything about one circuit, in a dialog: the browser keeps the focus inside and Escape closes it.
+// Everything about one circuit.
 
 import { LatencyChart, TrafficChart } from "./charts.js";
-import { byId, el, setData, setText } from "./dom.js";
+import { factList, panel, sheetOf } from "./dialog.js";
+import { el, setData, setText } from "./dom.js";
 import * as format from "./format.js";
 import { stateText } from "./model.js";
 import { Properties } from "./properties.js";
@@ -18,71 +19,53 @@ const COUNTS = [
 ];
 const TIMES = [["p50", "50"], ["p90", "90"], ["p99", "99"], ["p99.5", "99.5"], ["max", "max"], ["mean", "mean"]];
 
-export class Detail {
-  constructor() {
-    this.dialog = byId("detail");
-    // The event comes a little after the closing: by then somebody may have opened the next one.
-    this.dialog.addEventListener("close", () => { if (!this.dialog.open) this.clear(); });
-    this.dialog.addEventListener("click", (event) => { if (event.target === this.dialog) this.dialog.close(); });
-  }
-
-  get isOpen() { return this.dialog.open; }
-
-  open = (item) => {
-    this.clear();
+export class CircuitSheet {
+  constructor(item) {
     this.item = item;
-    this.dialog.replaceChildren(this.build());
-    this.dialog.showModal();
-    this.charts = [new TrafficChart(this.trafficBox), new LatencyChart(this.latencyBox)];
-    this.properties = new Properties(item, this.explain, this.propertyBox);
-    delete this.dialog.dataset.state;
-    this.update();
-  };
-
-  clear() {
-    this.charts?.forEach((chart) => chart.close());
-    this.properties?.close();
-    this.charts = this.properties = null;
-    this.dialog.replaceChildren();
-  }
-
-  build() {
     this.state = el("span", "state");
-    const name = el("h2", "", this.item.key);
-    name.id = "detail-name";
-    const close = el("button", "quiet close", "Close");
-    close.type = "button";
-    close.addEventListener("click", () => this.dialog.close());
     this.sub = el("p", "sub");
-    return el("div", "sheet", el("header", "", el("div", "", name, this.sub), this.state, close), this.body());
+    this.element = sheetOf(item.key, this.sub, this.state, ...this.panels());
   }
 
-  body() {
+  start(dialog) {
+    this.dialog = dialog;
+    this.charts = [new TrafficChart(this.trafficBox), new LatencyChart(this.latencyBox)];
+    this.properties = new Properties(this.item.key, "commands", this.explain, this.propertyBox);
+  }
+
+  close() {
+    this.charts.forEach((chart) => chart.close());
+    this.properties.close();
+  }
+
+  panels() {
     this.explain = el("div", "explain", "Asking for the breaker's own words…");
     this.trafficBox = el("div", "chart");
     this.latencyBox = el("div", "chart");
     this.history = el("ol", "history");
     this.propertyBox = el("div", "properties");
-    return el("div", "panels",
+    return [
       panel("What the breaker says", this.explain, "wide"),
       panel("Outcomes per second, last two minutes", el("div", "", this.trafficBox, legend()), "wide"),
-      panel("Latency", el("div", "", this.latencyBox, latencyLegend(), this.latencyTable()), "wide"),
+      panel("Latency", el("div", "latency", el("div", "", this.latencyBox, latencyLegend()), this.latencyTable()), "wide"),
       panel("Counts of the rolling window", this.countTable()),
       panel("State changes seen here", this.history),
-      panel("Properties in force", this.propertyBox, "wide"));
+      panel("Properties in force", this.propertyBox, "wide"),
+    ];
   }
 
   countTable() {
-    this.counts = COUNTS.map(([, field]) => ({ field, value: el("dd", "") }));
-    return el("dl", "facts", ...COUNTS.map(([label], i) => el("div", "", el("dt", "", label), this.counts[i].value)));
+    const { lines, list } = factList(COUNTS.map(([label, field]) => [label, (data) => format.count(data[field] ?? 0)]));
+    this.counts = lines;
+    return list;
   }
 
   latencyTable() {
-    const rows = [["run", "hystrixpyLatencyExecute"], ["with fallback", "hystrixpyLatencyTotal"]];
+    const fields = [["run", "hystrixpyLatencyExecute"], ["with fallback", "hystrixpyLatencyTotal"]];
     this.cells = [];
-    const body = rows.map(([label, field]) => el("tr", "", headerCell(label, "row"), ...TIMES.map(([, p]) => this.cell(field, p))));
-    const head = el("tr", "", el("td", ""), ...TIMES.map(([label]) => headerCell(label, "col")));
-    return el("div", "scroll", el("table", "times", el("thead", "", head), el("tbody", "", ...body)));
+    const rows = TIMES.map(([label, p]) => el("tr", "", headerCell(label, "row"), ...fields.map(([, field]) => this.cell(field, p))));
+    const head = el("tr", "", el("td", ""), ...fields.map(([label]) => headerCell(label, "col")));
+    return el("table", "times", el("thead", "", head), el("tbody", "", ...rows));
   }
 
   cell(field, p) {
@@ -97,7 +80,7 @@ export class Detail {
     setData(this.dialog, "state", view.state);
     setText(this.state, stateText(data));
     setText(this.sub, this.subtitle(data, view));
-    for (const { field, value } of this.counts) setText(value, format.count(data[field] ?? 0));
+    for (const { read, value } of this.counts) setText(value, read(data));
     for (const { field, p, value } of this.cells) setText(value, format.duration(data[field]?.[p] ?? 0));
     for (const chart of this.charts) chart.update(this.item);
     this.updateHistory(events);
@@ -115,10 +98,6 @@ export class Detail {
     const lines = events.map(({ time, text }) => el("li", "", el("time", "", format.clock(time)), ` ${text}`));
     this.history.replaceChildren(...(lines.length ? lines : [el("li", "none", "none since this page was opened")]));
   }
-}
-
-function panel(title, content, className = "") {
-  return el("section", `panel ${className}`, el("h3", "", title), content);
 }
 
 function headerCell(text, scope) {

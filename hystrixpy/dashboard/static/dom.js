@@ -30,4 +30,14 @@ export function setData(element, name, value) {
   if (element.dataset[name] !== text) element.dataset[name] = text;
 }
 
+/** The name of a card, which opens its details. */
+export function nameButton(key, open) {
+  const button = el("button", "name", key);
+  button.type = "button";
+  button.title = key;
+  button.setAttribute("aria-haspopup", "dialog");
+  button.addEventListener("click", open);
+  return button;
+}
+
 export const byId = (id) => document.getElementById(id);

@@ -4,6 +4,7 @@ import { Series } from "./series.js";
 
 const GONE = 5000; // ms without an event after which a thing is taken for gone
 const MOST_EVENTS = 100;
+const UNBOUNDED = 2 ** 31 - 1; // what the stream sends for no limit
 
 export class Model {
   constructor() {
@@ -68,7 +69,7 @@ export function circuitView(data) {
     p50: latency["50"],
     p99: latency["99"],
     active: data.currentConcurrentExecutionCount,
-    limit: data.hystrixpyConcurrencyLimit ?? null,
+    limit: data.hystrixpyConcurrencyLimit < UNBOUNDED ? data.hystrixpyConcurrencyLimit : null,
     abandoned: data.hystrixpyAbandoned ?? 0,
   };
 }
@@ -81,8 +82,9 @@ function averaged(data) {
   return { mean: data.latencyExecute_mean / data.reportingHosts, ...Object.fromEntries(shown) };
 }
 
-/** closed, open, half_open, mixed (hosts differ), forced_open, forced_closed */
+/** closed, open, half_open, mixed (hosts differ), forced_open, forced_closed, disabled (lets everything through) */
 export function stateOf(data) {
+  if (data.propertyValue_circuitBreakerEnabled === false) return "disabled";
   if (data.hystrixpyForced) return `forced_${data.hystrixpyForced}`;
   if (data.propertyValue_circuitBreakerForceOpen === true) return "forced_open";
   if (data.propertyValue_circuitBreakerForceClosed === true) return "forced_closed";
@@ -109,11 +111,16 @@ export function stateText(data) {
   return `${n} of ${data.reportingHosts} ${kind}`;
 }
 
+const WORDS = { half_open: "half-open", disabled: "breaker off" };
+
 /** A state in words: half_open -> "half-open", forced_open -> "forced open". */
-export const words = (state) => (state === "half_open" ? "half-open" : state.replace("_", " "));
+export const words = (state) => WORDS[state] ?? state.replace("_", " ");
+
+/** Whether the breaker is where it should be. */
+export const isCalm = (state) => state === "closed" || state === "disabled";
 
 /** Whether somebody should look at this circuit. */
 export function inTrouble(item) {
   const { state, errorPercentage, abandoned } = item.view;
-  return state !== "closed" || errorPercentage >= 10 || abandoned > 0 || rejections(item.data) > 0;
+  return !isCalm(state) || errorPercentage >= 10 || abandoned > 0 || rejections(item.data) > 0;
 }

@@ -1,10 +1,10 @@
 // How circuits are sorted and which are shown; kept in the address, so that a view can be bookmarked.
 
 import { byId, setText } from "./dom.js";
-import { inTrouble } from "./model.js";
+import { inTrouble, isCalm } from "./model.js";
 
 const KEYS = {
-  "error-volume": ({ view }) => view.errorPercentage * 1e8 + view.rate + (view.state === "closed" ? 0 : 1e11),
+  "error-volume": ({ view }) => view.errorPercentage * 1e8 + view.rate + (isCalm(view.state) ? 0 : 1e11),
   volume: ({ view }) => view.rate,
   error: ({ view }) => view.errorPercentage,
   mean: ({ view }) => view.latency.mean,

@@ -1,22 +1,23 @@
-// The part of the detail view that the config stream tells: explain() and the properties with their source.
-// The stream is open only while the dialog is, and narrowed to one circuit.
+// The part of a detail view that the config stream tells: explain() and the properties with their source.
+// The stream is open only while the dialog is, and narrowed to one name.
 
 import { el } from "./dom.js";
 import { follow } from "./stream.js";
 
 export class Properties {
-  constructor(item, explain, box) {
-    Object.assign(this, { item, explain, box, shown: "", stop: () => {} });
+  /** kind: commands, threadpools or collapsers; explain: where the breaker's words go, or null. */
+  constructor(key, kind, explain, box) {
+    Object.assign(this, { key, kind, explain, box, shown: "", stop: () => {} });
   }
 
   /** Open the stream (again): it answers at once, then every five seconds. */
   ask() {
     this.stop();
-    this.stop = follow(`hystrix/config.stream?key=${encodeURIComponent(this.item.key)}`, {
-      event: (event) => this.take(event.commands?.[this.item.key]),
+    this.stop = follow(`hystrix/config.stream?key=${encodeURIComponent(this.key)}`, {
+      event: (event) => this.take(event[this.kind]?.[this.key]),
       sample: () => {},
       up: () => {},
-      down: (reason) => { if (!this.shown) this.explain.textContent = `No answer: ${reason}`; },
+      down: (reason) => { if (!this.shown) (this.explain ?? this.box).textContent = `No answer: ${reason}`; },
     });
   }
 
@@ -27,7 +28,7 @@ export class Properties {
     if (!config || text === this.shown) return;
     this.shown = text;
     const instances = config.hystrixpyInstances ?? { "": config };
-    this.explain.replaceChildren(...Object.entries(instances).map(([name, { hystrixpyExplain }]) => spoken(name, hystrixpyExplain)));
+    this.explain?.replaceChildren(...Object.entries(instances).map(([name, { hystrixpyExplain }]) => spoken(name, hystrixpyExplain)));
     this.box.replaceChildren(el("div", "scroll", table(Object.entries(instances))));
   }
 }
@@ -40,6 +41,7 @@ function table(instances) {
   const [, first] = instances[0];
   const head = el("tr", "", ...["property", "value", "level", "source"].map((title) => el("th", "", title)));
   const rows = Object.entries(first.hystrixpyProperties ?? {}).map(([name, origin]) => row(name, origin, instances));
+  if (!rows.length) return el("p", "", "The stream does not tell."); // Hystrix itself
   return el("table", "origins", el("thead", "", head), el("tbody", "", ...rows));
 }
 
@@ -47,7 +49,7 @@ function row(name, origin, instances) {
   const values = new Map(instances.map(([instance, config]) => [instance, shown(config.hystrixpyProperties?.[name]?.value)]));
   const differs = new Set(values.values()).size > 1;
   const value = differs ? [...values].map(([instance, text]) => `${instance}: ${text}`).join("\n") : shown(origin.value);
-  const line = el("tr", differs ? "differs" : "", el("th", "", name), el("td", "value", value), el("td", "", origin.level), el("td", "", origin.source ?? ""));
+  const line = el("tr", differs ? "differs" : "", el("th", "", name), el("td", "value", value), el("td", "level", origin.level), el("td", "source", origin.source ?? ""));
   line.dataset.level = origin.level;
   return line;
 }
