@@ -62,25 +62,26 @@ def _watch(merged: Merged, sort: str) -> None:
     console = Console()
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
-            live.update(_picture(merged, sort, console.height - _FRAME_LINES), refresh=True)
+            live.update(_picture(merged, sort, console.height - _FRAME_LINES, console.width), refresh=True)
             threading.Event().wait(_REFRESH)
 
 
 def _once(merged: Merged, sort: str) -> None:
     from rich.console import Console
 
+    console = Console()
     # Every process has had its say, or has been found lost, within moments; a silent one costs the wait.
     for _ in range(40):
         if all(worker.status()["state"] == "lost" or worker.events() for worker in merged.workers):
             break
         threading.Event().wait(0.1)
-    Console().print(_picture(merged, sort, 10_000))
+    console.print(_picture(merged, sort, 10_000, console.width))
 
 
-def _picture(merged: Merged, sort: str, rows: int) -> Group:
+def _picture(merged: Merged, sort: str, rows: int, width: int) -> Group:
     from rich.console import Group
 
     from hystrixpy.dashboard.terminal import render, status_line
 
     events = merged.events()
-    return Group(status_line(merged.sources()["sources"], events), render(events, sort=sort, rows=rows))
+    return Group(status_line(merged.sources()["sources"], events), render(events, sort=sort, rows=rows, width=width))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
@@ -20,33 +21,58 @@ _COLUMNS = (
     *("p50", "p99", "busy", "left"),
 )
 
+_DISPENSABLE = ("p50", "ok", "busy", "short", "reject", "timeout", "fail", "left", "p99", "req/s")
+_NAME = 18
+"""Letters of a name that are worth a column of numbers."""
+
 SORTS = {
     "error": lambda event: (_not_closed(event), error_percentage(event), rate(event)),
     "volume": lambda event: (rate(event),),
-    "p99": lambda event: (event.get("hystrixpyLatencyExecute", {}).get("99", 0),),
+    "p99": lambda event: (_latency(event)["99"],),
     "name": None,
 }
 """How rows can be ordered; the highest first, names in alphabetical order."""
 
 
-def render(events: Sequence[Mapping[str, Any]], *, sort: str, rows: int) -> Table:
-    """The circuits as a table of at most ``rows`` rows."""
+def render(events: Sequence[Mapping[str, Any]], *, sort: str, rows: int, width: int) -> Table:
+    """The circuits as a table of at most ``rows`` rows that fits a terminal of ``width`` columns."""
+    cells = [dict(zip(_COLUMNS, _cells(event), strict=True)) for event in _sorted(events, sort)[:rows]]
+    widths = {column: max(cell_len(column), *(row[column].cell_len for row in cells), 0) for column in _COLUMNS}
+    shown = _fitting(widths, width)
+    table = Table(expand=True, box=None, header_style="bold", pad_edge=False, collapse_padding=True)
+    for column, least in shown.items():
+        left = "left" if column in ("circuit", "state") else "right"
+        table.add_column(column, justify=left, no_wrap=True, min_width=least)  # type: ignore[arg-type]
+    for row in cells:
+        row["circuit"].truncate(shown["circuit"], overflow="ellipsis")
+        table.add_row(*(row[column] for column in shown))
+    return table
+
+
+def _sorted(events: Sequence[Mapping[str, Any]], sort: str) -> list[Mapping[str, Any]]:
     circuits = [event for event in events if event["type"] == "HystrixCommand"]
     key = SORTS[sort]
     circuits.sort(key=lambda event: event["name"])
     if key is not None:
         circuits.sort(key=key, reverse=True)
-    table = Table(expand=True, box=None, header_style="bold", pad_edge=False)
-    for column in _COLUMNS:
-        table.add_column(column, justify="left" if column in ("circuit", "state") else "right", no_wrap=True)
-    for event in circuits[:rows]:
-        table.add_row(*_cells(event))
-    return table
+    return circuits
+
+
+def _fitting(widths: Mapping[str, int], width: int) -> dict[str, int]:
+    """The columns that fit, and how wide they are: whole columns go before a number would lose a digit."""
+    shown = dict(widths)
+    wanted = min(widths["circuit"], _NAME)
+    for column in (*_DISPENSABLE, None):
+        room = width - sum(least + 1 for name, least in shown.items() if name != "circuit")
+        if room >= wanted or column is None:
+            break
+        del shown[column]
+    return {**shown, "circuit": max(min(widths["circuit"], room), 1)}
 
 
 def _cells(event: Mapping[str, Any]) -> list[Text]:
     state, percentage = _state(event), error_percentage(event)
-    latency = event.get("hystrixpyLatencyExecute", {})
+    latency = _latency(event)
     rejected = event["rollingCountThreadPoolRejected"] + event["rollingCountSemaphoreRejected"]
     return [
         Text(_printable(event["name"])),
@@ -58,8 +84,8 @@ def _cells(event: Mapping[str, Any]) -> list[Text]:
         _count(event["rollingCountTimeout"], "yellow"),
         _count(rejected, "magenta"),
         _count(event["rollingCountShortCircuited"], "blue"),
-        Text(_duration(latency.get("50", 0))),
-        Text(_duration(latency.get("99", 0))),
+        Text(_duration(latency["50"])),
+        Text(_duration(latency["99"])),
         Text(f"{event['currentConcurrentExecutionCount']}{_limit(event)}"),
         _count(event.get("hystrixpyAbandoned", 0), "bold red"),
     ]
@@ -83,6 +109,14 @@ def _state(event: Mapping[str, Any]) -> str:
 
 def _not_closed(event: Mapping[str, Any]) -> bool:
     return _state(event) not in ("closed", "off")
+
+
+def _latency(event: Mapping[str, Any]) -> Mapping[str, float]:
+    """Percentiles in milliseconds. Hystrix itself sends whole ones, added up over the hosts."""
+    exact: Mapping[str, float] | None = event.get("hystrixpyLatencyExecute")
+    if exact:
+        return exact
+    return {p: value / event["reportingHosts"] for p, value in event["latencyExecute"].items()}
 
 
 def _limit(event: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ import platform
 import socket
 import time
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 __all__ = ["identity", "now_ms", "process_fields", "started_ms"]
@@ -15,6 +16,14 @@ __all__ = ["identity", "now_ms", "process_fields", "started_ms"]
 @cache
 def _host() -> str:
     return socket.gethostname()
+
+
+@cache
+def _version() -> str | None:
+    try:
+        return version("hystrixpy")
+    except PackageNotFoundError:  # run from a source tree that is not installed
+        return None
 
 
 def now_ms() -> int:
@@ -35,6 +44,7 @@ def identity() -> dict[str, Any]:
     """What the dashboard's header says of this process."""
     return {
         **process_fields(),
+        "version": _version(),
         "python": platform.python_version(),
         "startedAt": started_ms,
     }

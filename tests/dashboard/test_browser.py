@@ -252,6 +252,19 @@ def test_keyboard_is_enough(page: Browser) -> None:
     assert page.script("return document.activeElement === arguments[0]", name)
 
 
+def test_focus_can_be_seen_whole(page: Browser) -> None:
+    """Nothing between a name and its card cuts the ring around it off."""
+    name = page.driver.find_element("css selector", "#circuits .name")
+    page.script("arguments[0].focus({focusVisible: true})", name)
+    assert page.script("return getComputedStyle(arguments[0]).outlineStyle", name) == "solid"
+    clipped = page.script(
+        "const out = []; for (let e = arguments[0].parentElement; !e.matches('.card'); e = e.parentElement)"
+        " out.push(getComputedStyle(e).overflow); return out",
+        name,
+    )
+    assert set(clipped) == {"visible"}
+
+
 def detail_text(page: Browser) -> str:
     return str(page.script("return document.getElementById('detail').innerText"))
 

@@ -23,6 +23,10 @@ def drawn(what: Any, width: int = 160) -> list[str]:
     return [line.rstrip() for line in capture.get().splitlines()]
 
 
+def table(events: Any, *, sort: str = "name", rows: int = 9, width: int = 160) -> Any:
+    return render(events, sort=sort, rows=rows, width=width)
+
+
 def event(key: str, **circuit: Any) -> dict[str, Any]:
     return command_event(FakeCircuit(key=key, **circuit))
 
@@ -40,7 +44,7 @@ def test_row_shows_the_numbers_of_the_event() -> None:
         active=3,
         abandoned=1,
     )
-    _, row = drawn(render([circuit], sort="error", rows=10))
+    _, row = drawn(table([circuit], sort="error", rows=10))
     assert row.split()[:9] == ["GetUser", "half-open", "10.0", "25%", "75", "20", "5", "3", "9"]
     assert row.split()[-2:] == ["3/10", "1"]
     assert row.split()[9].endswith("ms")
@@ -55,13 +59,13 @@ def test_rows_can_be_sorted(sort: str, first: str) -> None:
         event("slow", latency=latencies([2.0])),
         event("a"),
     ]
-    assert drawn(render(events, sort=sort, rows=10))[1].split()[0] == first
+    assert drawn(table(events, sort=sort, rows=10))[1].split()[0] == first
 
 
 def test_open_circuits_come_before_all_others() -> None:
     """Even with no traffic left, an open breaker is the news."""
     rows = drawn(
-        render([event("failing", health=(10, 10)), event("open", state="open", is_open=True)], sort="error", rows=9)
+        table([event("failing", health=(10, 10)), event("open", state="open", is_open=True)], sort="error", rows=9)
     )
     assert rows[1].split()[0] == "open"
 
@@ -76,7 +80,7 @@ def test_breaker_that_is_off_says_so() -> None:
         active=3,
         health=(10, 0),
     )
-    rows = drawn(render([off, event("failing", health=(10, 1))], sort="error", rows=9))
+    rows = drawn(table([off, event("failing", health=(10, 1))], sort="error", rows=9))
     assert [row.split()[0] for row in rows[1:]] == ["failing", "off"]
     assert rows[2].split()[1] == "off"
     assert rows[2].split()[-2:] == ["3", "0"]
@@ -84,12 +88,12 @@ def test_breaker_that_is_off_says_so() -> None:
 
 def test_no_more_rows_than_fit() -> None:
     """A small terminal shows the first ones."""
-    assert len(drawn(render([event(f"c{i}") for i in range(50)], sort="name", rows=5))) == 6
+    assert len(drawn(table([event(f"c{i}") for i in range(50)], sort="name", rows=5))) == 6
 
 
 def test_names_cannot_steer_the_terminal() -> None:
     """Escape sequences, newlines and markup are shown, not obeyed."""
-    (_, row) = drawn(render([event("\x1b[2J[red]x\n\u202e")], sort="name", rows=5))
+    (_, row) = drawn(table([event("\x1b[2J[red]x\n\u202e")], sort="name", rows=5))
     assert "\x1b" not in row
     assert r"\x1b[2J[red]x\n\u202e" in row
 
@@ -104,3 +108,37 @@ def test_status_names_the_lost() -> None:
     assert "1 circuits, 10 req/s" in line
     assert "a:1" in line
     assert "http://b lost: refused" in line
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 160])
+def test_numbers_are_whole_in_every_terminal(width: int) -> None:
+    """Columns go, the least wanted first, and long names are shortened; no number is, and no line is too long."""
+    busy = event(
+        "a-name-of-forty-letters-that-fits-nowhere",
+        state="half_open",
+        health=(123_456, 61_728),
+        rolling=counts(SUCCESS=61_728, FAILURE=61_728, SHORT_CIRCUITED=99_999),
+        latency=latencies([0.2]),
+        active=128,
+        limit=256,
+    )
+    head, row = drawn(table([busy], width=width), width)
+    assert len(row) <= width
+    shown = dict(zip(head.split(), row.split(), strict=True))
+    expected = {"state": "half-open", "req/s": "12345.6", "error": "50%", "ok": "61728", "busy": "128/256"}
+    assert {name: shown[name] for name in expected if name in shown}.items() <= expected.items()
+    assert {"circuit", "state", "error"} <= shown.keys()
+    assert ("busy" in shown) == (width >= 100)
+    assert shown["circuit"].startswith("a-name-of-")
+
+
+def test_no_circuit_is_an_empty_table() -> None:
+    """Before the first call there is a header and nothing else."""
+    assert drawn(table([]))[0].split()[0] == "circuit"
+
+
+def test_latencies_of_java_are_shown() -> None:
+    """Hystrix sends whole milliseconds only, and merged streams add them up over the hosts."""
+    java = {name: value for name, value in event("x").items() if not name.startswith("hystrixpy")}
+    java |= {"reportingHosts": 2, "latencyExecute": {"50": 20, "99": 300}}
+    assert drawn(table([java]))[1].split()[9:11] == ["10.0ms", "150.0ms"]

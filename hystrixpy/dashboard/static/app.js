@@ -97,7 +97,7 @@ function down(reason, wait) {
   document.body.classList.add("stale");
   const banner = byId("lost");
   banner.hidden = false;
-  setText(banner, `Stream lost at ${format.clock(lostAt)}: ${reason}. The numbers below are old. Trying again every ${format.duration(wait)}.`);
+  setText(banner, `Stream lost at ${format.clock(lostAt)}: ${reason}. The numbers below are old. Trying again every ${wait / 1000} s.`);
 }
 
 initTheme(paint);

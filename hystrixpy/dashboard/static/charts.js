@@ -6,6 +6,8 @@ import { SPAN } from "./series.js";
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 const TRAFFIC = [["success", "success"], ["failure", "failure"], ["timeout", "timeout"], ["rejected", "rejected"], ["shortCircuited", "short-circuited"]];
 
+const WHOLE = [1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8].flatMap((n) => [n, 2 * n, 5 * n]);
+
 function axis(extra) {
   return { stroke: colour("muted"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line") }, font: "12px system-ui", ...extra };
 }
@@ -45,7 +47,7 @@ export class LatencyChart extends Chart {
     const bars = uPlot.paths.bars({ align: -1, size: [1] });
     super(box, {
       scales: { x: { time: false }, y: { range: (_, __, high) => [0, Math.max(high * 1.1, 1)] } },
-      axes: [axis({ values: (_, ticks) => ticks.map((t) => this.label(t)), space: 64, incrs: [1, 2, 4, 8, 16, 32] }), axis({ values: (_, ticks) => ticks.map((n) => (Number.isInteger(n) ? format.count(n) : "")), size: 44 })],
+      axes: [axis({ values: (_, ticks) => ticks.map((t) => this.label(t)), space: 64, incrs: [1, 2, 4, 8, 16, 32] }), axis({ values: (_, ticks) => ticks.map(format.count), incrs: WHOLE, size: 44 })],
       series: [{}, { fill: colour("success-soft"), stroke: colour("success"), width: 1, paths: bars, points: { show: false } },
         { stroke: colour("timeout"), width: 2, paths: uPlot.paths.stepped({ align: -1 }), points: { show: false } }],
     });

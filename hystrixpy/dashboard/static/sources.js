@@ -45,5 +45,5 @@ function reason({ state, since, circuits, reason: why }) {
 }
 
 function selfLine({ python, startedAt, version }) {
-  return el("li", "", `hystrixpy ${version ?? ""} · Python ${python} · since ${new Date(startedAt).toLocaleString("en-GB")}`);
+  return el("li", "", `hystrixpy${version ? ` ${version}` : ""} · Python ${python} · since ${new Date(startedAt).toLocaleString("en-GB")}`);
 }
