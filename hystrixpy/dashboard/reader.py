@@ -7,11 +7,12 @@ as JSON, and used only where its fields have the type they must have.
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import threading
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,16 +27,22 @@ MOST_LINE = 16 << 20
 
 
 class Address:
-    """Where a stream is: ``http://host:port`` (a server of ``serve``), or the full URL of a hystrix.stream."""
+    """Where a stream is: ``http://host:port`` (a server of ``serve``), or the full URL of a hystrix.stream.
+
+    ``shown`` is what others may see of it: neither a name and password (``https://user:word@host``, sent as basic
+    authentication) nor the query, which may hold a token.
+    """
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url if "://" in url else f"http://{url}")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        self.secure = parts.scheme == "https"
+        self.host = parts.hostname or ""
+        self.port = _port(parts)
+        if parts.scheme not in ("http", "https") or not self.host or self.port == 0:
             raise ValueError(f"{url!r} is no address of a stream: it looks like http://host:8989")
         self.url = url
-        self.secure = parts.scheme == "https"
-        self.host = parts.hostname
-        self.port = parts.port
+        self.shown = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+        self.headers = {"Accept": "text/event-stream", **_authorization(parts)}
         path = parts.path if parts.path.endswith(".stream") else parts.path.rstrip("/") + "/hystrix.stream"
         self._base = path.rpartition("/")[0]
         self._query = f"?{parts.query}" if parts.query else ""
@@ -49,6 +56,28 @@ class Address:
         """A connection object, not yet connected."""
         kind = http.client.HTTPSConnection if self.secure else http.client.HTTPConnection
         return kind(self.host, self.port, timeout=SILENCE)
+
+
+def _port(parts: SplitResult) -> int | None:
+    """The port, None for that of the scheme, 0 for what is none."""
+    try:
+        return parts.port
+    except ValueError:
+        return 0
+
+
+def _authorization(parts: SplitResult) -> dict[str, str]:
+    if parts.username is None:
+        return {}
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
+    return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
+
+
+def _refusal(response: http.client.HTTPResponse) -> str:
+    """Why there is no stream: in the server's words where these are meant for people, as ours are."""
+    plain = response.headers.get("Content-Type", "").startswith("text/plain")
+    words = response.read(200).decode("latin-1").strip() if plain else ""
+    return words or f"HTTP status {response.status} {response.reason}".strip()
 
 
 class Follower:
@@ -94,10 +123,10 @@ class Follower:
         self._said_something = False
         connection = self._address.connect()
         try:
-            connection.request("GET", self._path, headers={"Accept": "text/event-stream"})
+            connection.request("GET", self._path, headers=self._address.headers)
             response = connection.getresponse()
             if response.status != 200:
-                return response.read(200).decode("latin-1").strip() or f"HTTP status {response.status}"
+                return _refusal(response)
             answered()
             self._read(response)
         except TimeoutError:

@@ -60,7 +60,7 @@ class Worker:
         """A line for the page: who it is, and since when it lives or is lost."""
         with self._lock:
             return {
-                "url": self.address.url,
+                "url": self.address.shown,
                 "hystrixpyInstance": self._instance,
                 "state": self._state,
                 "since": self._since,

@@ -140,14 +140,47 @@ def test_addresses_are_understood(url: str, path: str, config: str) -> None:
     assert (address.path, address.beside("hystrix/config.stream")) == (path, config)
 
 
-@pytest.mark.parametrize("url", ["", "file:///etc/passwd", "http://", "ftp://a/hystrix.stream"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "file:///etc/passwd",
+        "http://",
+        "ftp://a/hystrix.stream",
+        "http://a:70000",
+        "http://a:x",
+        "http://a:0",
+        "://a",
+    ],
+)
 def test_nonsense_is_no_address(url: str) -> None:
     """Told at the start, by name."""
     with pytest.raises(ValueError, match="no address"):
         Address(url)
 
 
-def fake_worker(*lines: bytes) -> tuple[socket.socket, str]:
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://me:s%40cret@a:1/ops/hystrix.stream?token=s%40cret", "https://a:1/ops/hystrix.stream"),
+        ("me:s%40cret@a:1", "http://a:1"),
+        ("http://[::1]:1", "http://[::1]:1"),
+    ],
+)
+def test_secrets_of_an_address_are_not_shown(url: str, shown: str) -> None:
+    """Whoever looks at the page learns where a process is, and nothing that opens a door there."""
+    address = Address(url)
+    assert address.shown == shown
+    assert address.host in ("a", "::1")
+
+
+def test_name_and_password_of_an_address_are_sent() -> None:
+    """As basic authentication: a stream behind one can be merged."""
+    assert Address("http://me:s%40cret@a").headers["Authorization"] == "Basic bWU6c0BjcmV0"  # me:s@cret
+    assert "Authorization" not in Address("http://a").headers
+
+
+def fake_worker(*lines: bytes, head: bytes = b"200 OK\r\nContent-Type: text/event-stream") -> tuple[socket.socket, str]:
     """Somebody who answers every request with these lines and hangs up."""
     listener = socket.create_server(("127.0.0.1", 0))
 
@@ -159,9 +192,7 @@ def fake_worker(*lines: bytes) -> tuple[socket.socket, str]:
                 return
             with sock:
                 sock.recv(4096)
-                sock.sendall(
-                    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n" + b"\n\n".join(lines) + b"\n\n"
-                )
+                sock.sendall(b"HTTP/1.1 " + head + b"\r\n\r\n" + b"\n\n".join(lines) + b"\n\n")
 
     threading.Thread(target=answer, daemon=True).start()
     return listener, f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -186,6 +217,26 @@ def test_hostile_stream_harms_nobody_else(line: bytes, workers: list[StreamServe
     try:
         until(lambda: merged.workers[0].status()["state"] == "lost", "the hostile one has spoken")
         assert circuit_of(merged, 1)["rollingCountSuccess"] == 3
+    finally:
+        merged.close()
+        listener.close()
+
+
+@pytest.mark.parametrize(
+    ("head", "reason"),
+    [
+        (b"401 Unauthorized\r\nContent-Type: text/html", "HTTP status 401 Unauthorized"),
+        (b"503 Service Unavailable\r\nContent-Type: text/plain;charset=UTF-8", "the words of the server"),
+        (b"404 Not Found", "HTTP status 404 Not Found"),
+    ],
+)
+def test_refusal_is_told_in_words(head: bytes, reason: str) -> None:
+    """Those of the server where they are plain text; a page of HTML is none."""
+    listener, url = fake_worker(b"the words of the server", head=head)
+    merged = Merged([url])
+    try:
+        until(lambda: merged.workers[0].status()["state"] == "lost", "the refusal is noticed")
+        assert merged.sources()["sources"][0]["reason"] == reason
     finally:
         merged.close()
         listener.close()
