@@ -519,11 +519,13 @@ def test_every_text_has_contrast(page: Browser, world: World, theme: str) -> Non
 
 
 def test_everything_that_acts_has_a_name(page: Browser) -> None:
-    """Buttons, inputs and regions say what they are to a screen reader."""
+    """Buttons, inputs, regions and pictures say what they are to a screen reader."""
+    page.driver.find_element("css selector", "[data-key=GetUser] .name").click()
+    page.until(lambda: "hystrix.toml:7" in detail_text(page), "the config has arrived")
     unnamed = page.script(
         "const label = (e) => e.ariaLabel || e.getAttribute('aria-labelledby');"
         "const named = (e) => e.textContent.trim() || e.labels?.length || label(e);"
-        "return [...document.querySelectorAll('button, input, select, section, dialog')]"
+        "return [...document.querySelectorAll('button, input, select, section, dialog, [role=img]')]"
         ".filter(e => e.checkVisibility() && !named(e)).map(e => e.outerHTML.slice(0, 80))"
     )
     assert unnamed == []

@@ -13,8 +13,10 @@ function axis(extra) {
 }
 
 class Chart {
-  constructor(box, options) {
+  constructor(box, label, options) {
     this.box = box;
+    box.setAttribute("role", "img"); // what it shows is in the tables too
+    box.setAttribute("aria-label", label);
     this.plot = new uPlot({ ...this.size(), legend: { show: false }, cursor: { show: false }, ...options }, options.series.map(() => []), box);
     this.resize = new ResizeObserver(() => this.plot.setSize(this.size()));
     this.resize.observe(box);
@@ -31,7 +33,7 @@ class Chart {
 /** Outcomes per second over the last two minutes. */
 export class TrafficChart extends Chart {
   constructor(box) {
-    super(box, {
+    super(box, "Chart of the outcomes per second", {
       scales: { x: { time: true, range: () => [(Date.now() - SPAN) / 1000, Date.now() / 1000] }, y: { range: (_, __, high) => [0, Math.max(high * 1.1, 1)] } },
       axes: [axis({ values: (_, ticks) => ticks.map((t) => format.clock(t * 1000)), space: 90 }), axis({ values: (_, ticks) => ticks.map(format.rate), size: 44 })],
       series: [{}, ...TRAFFIC.map(([, css]) => ({ stroke: colour(css), width: 2, points: { show: false } }))],
@@ -45,7 +47,7 @@ export class TrafficChart extends Chart {
 export class LatencyChart extends Chart {
   constructor(box) {
     const bars = uPlot.paths.bars({ align: -1, size: [1] });
-    super(box, {
+    super(box, "Histogram of the latencies", {
       scales: { x: { time: false }, y: { range: (_, __, high) => [0, Math.max(high * 1.1, 1)] } },
       axes: [axis({ values: (_, ticks) => ticks.map((t) => this.label(t)), space: 64, incrs: [1, 2, 4, 8, 16, 32] }), axis({ values: (_, ticks) => ticks.map(format.count), incrs: WHOLE, size: 44 })],
       series: [{}, { fill: colour("success-soft"), stroke: colour("success"), width: 1, paths: bars, points: { show: false } },
