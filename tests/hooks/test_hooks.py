@@ -186,7 +186,29 @@ def test_a_raising_on_cache_hit_is_ignored(driver: Driver, caplog: pytest.LogCap
     assert "on_cache_hit; ignored" in caplog.text
 
 
-def test_ctrl_c_in_a_hook_of_the_fallback_is_settled() -> None:
+@pytest.mark.parametrize("driver", [DRIVERS[0], DRIVERS[3]], ids=lambda driver: driver.name)
+@pytest.mark.parametrize("name", ["on_fallback_emit", "on_emit", "on_fallback_success", "on_success"])
+def test_ctrl_c_in_a_hook_reaches_the_caller(driver: Driver, name: str) -> None:
+    """What is settled stays settled: no execution stays behind as one whose caller waits."""
+    hook_of(**{name: raising(KeyboardInterrupt())})
+    command = driver.make(Plan(run=BROKEN, fallback="spare"))
+    with pytest.raises(KeyboardInterrupt):
+        driver.outcome(command)
+    assert command.execution.events == (EventType.FAILURE, EventType.FALLBACK_SUCCESS)
+    assert command.execution.is_complete
+    assert hystrixpy.metrics("Hooked").concurrency == 0
+
+
+def test_ctrl_c_in_a_hook_of_a_value_reaches_the_caller() -> None:
+    """The command has succeeded all the same."""
+    hook_of(on_execution_emit=raising(KeyboardInterrupt()))
+    command = DRIVERS[0].make(Plan())
+    with pytest.raises(KeyboardInterrupt):
+        DRIVERS[0].outcome(command)
+    assert command.execution.is_success
+
+
+def test_ctrl_c_in_a_hook_of_the_fallbacks_error_is_settled() -> None:
     """It reaches the caller, and the command counts as cancelled."""
     hook_of(on_fallback_error=raising(KeyboardInterrupt()))
     driver = DRIVERS[0]

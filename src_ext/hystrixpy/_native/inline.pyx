@@ -11,7 +11,7 @@ from hystrixpy._native.failures cimport final_error
 from hystrixpy._native.life cimport CommandLife
 from hystrixpy._native.raised cimport given, hx_give_error, owned, taken_error
 from hystrixpy._native.running cimport pop_frame, push_frame
-from hystrixpy._native.watching cimport emitted, end_watch, fallback_emitted, guarded_fallback, guarded_run
+from hystrixpy._native.watching cimport ctrl_c_again, emitted, end_watch, fallback_emitted, guarded_fallback, guarded_run
 
 
 cdef PyObject *attempt(CommandLife c) except? NULL:
@@ -42,9 +42,10 @@ cdef int settle_error(CommandLife c, object error) except -1:
 
 
 cdef object watched_value(CommandLife c, object value):
-    value = emitted(c, value)
-    end_watch(c)
-    return value
+    try:
+        return emitted(c, value)
+    finally:                                # Ctrl-C inside a hook must not leave the command unsettled
+        end_watch(c)
 
 
 cdef PyObject *recovered(CommandLife c) noexcept:
@@ -67,8 +68,10 @@ cdef PyObject *recovered(CommandLife c) noexcept:
 
 cdef PyObject *fallback_answer(CommandLife c, PyObject *value) except NULL:
     fallback_returned(c)
-    result = fallback_emitted(c, owned(value))
-    finish(c)
+    try:
+        result = fallback_emitted(c, owned(value))
+    finally:                                # Ctrl-C inside a hook must not leave the command unsettled
+        finish(c)
     return given(result)
 
 
@@ -93,4 +96,11 @@ cdef void keep(CommandLife c, PyObject *value, object error) noexcept:
     if settle_value(c) == EV_SUCCESS:
         c.result = result
         if c.watcher is not None:
-            c.result = emitted(c, result)
+            keep_emitted(c, result)
+
+
+cdef void keep_emitted(CommandLife c, object result) noexcept:
+    try:
+        c.result = emitted(c, result)
+    except KeyboardInterrupt as error:
+        ctrl_c_again(error)

@@ -8,6 +8,7 @@ cdef bint has_tracer() noexcept                           # a tracer provider is
 cdef bint is_watched() noexcept                           # hooks, recorder or tracer: start_watched is due
 cdef int start_watched(CommandLife c) except -1
 cdef int tell_of_hit(CommandLife command) except -1       # hooks and the current span, of a cache hit
+cdef int ctrl_c_again(object error) except -1             # for a KeyboardInterrupt that cannot be raised here
 cdef void tell_listeners(int event, str key) noexcept
 cdef void tell(CommandLife c, int event) noexcept         # the listeners, and who watches this execution
 

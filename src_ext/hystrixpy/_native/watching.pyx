@@ -70,10 +70,16 @@ cdef void tell_listeners(int event, str key) noexcept:
     if hx_iload(ARMED) & ARMED_LISTENERS and event_sink is not None:
         try:
             event_sink(event, key)
-        except KeyboardInterrupt:        # Ctrl-C while a listener ran: not for us to lose
-            if current_thread() is not main_thread():
-                raise
-            PyErr_SetInterrupt()
+        except KeyboardInterrupt as error:
+            ctrl_c_again(error)
+
+
+cdef int ctrl_c_again(object error) except -1:
+    """Ctrl-C came while a hook or listener was called from where nothing may be raised: not for us to lose."""
+    if current_thread() is not main_thread():
+        raise error
+    PyErr_SetInterrupt()
+    return 0
 
 
 cdef void tell(CommandLife c, int event) noexcept:
@@ -160,12 +166,22 @@ cdef object hooked_error(CommandLife c, object error):
 
 cdef void thread_done(CommandLife c) noexcept:
     if c.watcher is not None:
-        c.watcher.thread_done(c)
+        try:
+            c.watcher.thread_done(c)
+        except KeyboardInterrupt as error:
+            ctrl_c_again(error)
 
 
 cdef void end_watch(CommandLife c) noexcept:
     if hx_bswap(&c.watch_over, 1) != 0:
         return
+    try:
+        last_word(c)
+    except KeyboardInterrupt as error:
+        ctrl_c_again(error)
+
+
+cdef int last_word(CommandLife c) except -1:
     if c.cause == EV_CANCELLED or c.events >> EV_CANCELLED & 1:
         c.final = c.watcher.failed(c, final_error(c), True, None)
     elif c.cause == EV_SUCCESS or c.events >> EV_FALLBACK_SUCCESS & 1:
@@ -173,3 +189,4 @@ cdef void end_watch(CommandLife c) noexcept:
     else:
         only = (BadRequestError, *c.settings.ignore) if c.cause == EV_BAD_REQUEST else None
         c.final = c.watcher.failed(c, final_error(c), False, only)
+    return 0
