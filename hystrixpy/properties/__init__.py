@@ -3,11 +3,11 @@
 ``schema`` is the table of all properties; ``kinds`` says what one value may be; ``faults`` words errors.
 ``sources`` reads mapping, files and environment; ``store`` holds what they said, ``watch`` notices changes;
 ``levels`` decides which value wins, ``explanation`` tells it; ``dynamic`` has the functions; ``check`` reads
-without using; ``shapes`` keeps what a change does not reach.
+without using; ``shapes`` keeps what a change does not reach; ``later`` keeps log records out of locks.
 """
 
 from hystrixpy.properties.check import Checked, check_files
-from hystrixpy.properties.conflict import PropertyConflictWarning, warn_of_conflict
+from hystrixpy.properties.conflict import PropertyConflictWarning, conflicts, warn_of_conflict
 from hystrixpy.properties.dynamic import (
     configure,
     explain,
@@ -22,6 +22,7 @@ from hystrixpy.properties.dynamic import (
 )
 from hystrixpy.properties.explanation import Explanation, PropertyOrigin, Resolved
 from hystrixpy.properties.faults import unknown
+from hystrixpy.properties.later import say
 from hystrixpy.properties.levels import misfit
 from hystrixpy.properties.schema import (
     SECTIONS,
@@ -51,6 +52,7 @@ __all__ = [
     "Values",
     "check_files",
     "configure",
+    "conflicts",
     "explain",
     "generation",
     "misfit",
@@ -61,6 +63,7 @@ __all__ = [
     "remove_on_change",
     "reset_sources",
     "resolve",
+    "say",
     "table",
     "unknown",
     "warn_of_conflict",

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from hystrixpy.properties.schema import Properties
 
-__all__ = ["PropertyConflictWarning", "warn_of_conflict"]
+__all__ = ["PropertyConflictWarning", "conflicts", "warn_of_conflict"]
 
 
 class PropertyConflictWarning(UserWarning):
@@ -31,14 +31,24 @@ def warn_of_conflict(
 
     ``stacklevel`` 1 points at the caller of this function, as in :func:`warnings.warn`.
     """
+    for message in conflicts(kind, key, first, holds, second, ignored):
+        warnings.warn(message, PropertyConflictWarning, stacklevel=stacklevel + 1)
+
+
+def conflicts(
+    kind: str, key: str, first: str, holds: Properties | None, second: str, ignored: Properties | None
+) -> list[str]:
+    """The words of that warning, if there is one, for those who must not warn where they find it."""
+    if holds is ignored:
+        return []
     ours = {} if holds is None else holds.given
     theirs = {} if ignored is None else ignored.given
     differing = [name for name in sorted({*ours, *theirs}) if _said(ours, name) != _said(theirs, name)]
     if not differing:
-        return
+        return []
     parts = ", ".join(f"{name} {_said(ours, name)}, not {_said(theirs, name)}" for name in differing)
     message = f"{first} and {second} claim the {kind} key {key!r} with different properties"
-    warnings.warn(f"{message}; those of {first} hold: {parts}", PropertyConflictWarning, stacklevel=stacklevel + 1)
+    return [f"{message}; those of {first} hold: {parts}"]
 
 
 def _said(given: Mapping[str, Any], name: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from hystrixpy.errors import PropertyError
 from hystrixpy.properties.explanation import Explanation, Resolved
 from hystrixpy.properties.faults import shown
+from hystrixpy.properties.later import say
 from hystrixpy.properties.levels import resolve_in
 from hystrixpy.properties.schema import (
     SECTIONS,
@@ -153,6 +154,7 @@ def explain(
     """Each value in force for ``key`` with its level and source; ``str()`` prints a table."""
     state = _store.current()
     origins = resolve_in(state.values, kind, key, code, builtin_overrides or {}, fixed or {}, code_source)
+    say()
     return Explanation(place(kind, key), origins, state.reload_error)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, TypeVar
 
+from hystrixpy.properties.later import warn_later
 from hystrixpy.properties.schema import SECTIONS, Properties, table
 from hystrixpy.properties.sources.reading import place
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from hystrixpy.properties.explanation import Explanation, PropertyOrigin, Resolved
 
 __all__ = ["Shapes"]
-
-logger = logging.getLogger("hystrixpy")
 
 _P = TypeVar("_P", bound=Properties)
 
@@ -41,7 +39,7 @@ class Shapes:
             return resolved.values
         if (kind, key) not in self._told:
             self._told.add((kind, key))
-            logger.warning("%s: a change of %s takes effect after reset()", place(kind, key), ", ".join(late))
+            warn_later("%s: a change of %s takes effect after reset()", place(kind, key), ", ".join(late))
         return resolved.values.replace(**{name: kept[name].value for name in late})
 
     def explained(self, kind: str, key: str, found: Explanation) -> Explanation:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from hystrixpy.errors import PropertyError
+from hystrixpy.properties.later import say, warn_later
 from hystrixpy.properties.levels import bucket_faults
 from hystrixpy.properties.sources import (
     SWITCH,
@@ -82,6 +83,7 @@ class Store:
             if watch and state.files:
                 self._watch(state, watch)
         self._end(old)
+        say()
         self._tell()
 
     def forget(self) -> None:
@@ -112,6 +114,7 @@ class Store:
         """Log, count and remember that a change could not be taken over."""
         with self._lock:
             self._failed(message)
+        say()
 
     def after_fork(self) -> None:
         """In the child: locks of threads that do not exist here are gone, and watching goes on.
@@ -123,7 +126,7 @@ class Store:
         if self._watcher is not None:
             self._watcher.start()
 
-    # -- all below with the lock held, except _end and _tell
+    # -- all below with the lock held, except _reload, _end and _tell
 
     def _read(self, said: Reading, paths: tuple[str, ...]) -> State:
         files = tuple(sorted((read_file(path) for path in paths), key=lambda file: file.rank))
@@ -149,7 +152,7 @@ class Store:
         self.reload_errors += 1
         if self._state is not None:
             self._state = replace(self._state, reload_error=message)
-        logger.warning("the configuration could not be reloaded, the values before it stay: %s", message)
+        warn_later("the configuration could not be reloaded, the values before it stay: %s", message)
 
     def _named_file(self) -> tuple[str, ...]:
         path = self._environ.get("HYSTRIXPY_CONFIG")
@@ -167,14 +170,20 @@ class Store:
             state = self._state
             if watcher is not self._watcher or state is None:
                 return
-            files = tuple(_reread(file) for file in state.files)
-            try:
-                self._publish(self._made(state.mapping, files, state.environ))
-            except PropertyError as error:
-                self._failed(str(error))
-                return
-        logger.info("the configuration was reloaded: %s", ", ".join(file.path for file in files))
-        self._tell()
+            changed = self._try(state, tuple(_reread(file) for file in state.files))
+        say()
+        if changed:
+            logger.info("the configuration was reloaded: %s", ", ".join(file.path for file in state.files))
+            self._tell()
+
+    def _try(self, state: State, files: tuple[FileReading, ...]) -> bool:
+        """Take over what the files say now, or keep what they said before."""
+        try:
+            self._publish(self._made(state.mapping, files, state.environ))
+        except PropertyError as error:
+            self._failed(str(error))
+            return False
+        return True
 
     @staticmethod
     def _end(watcher: Watcher | None) -> None:
@@ -219,4 +228,4 @@ def _warn_of_unused(old: State | None, new: State) -> None:
         sorted({name for file in state.files for name in file.reading.unused}) if state else [] for state in (old, new)
     )
     if now and now != before:
-        logger.warning("Hystrix properties that hystrixpy has no use for: %s", ", ".join(now))
+        warn_later("Hystrix properties that hystrixpy has no use for: %s", ", ".join(now))

@@ -22,20 +22,22 @@ __all__ = ["misfits", "reapply"]
 def reapply() -> None:
     """The sources of properties changed: give every circuit and pool what holds now."""
     with held.lock:
-        for key, each in held.state.circuits.items():
-            _guarded(key, _apply, each)
-        for key, pool in held.state.pools.items():
-            _guarded(key, apply_to_pool, key, pool)
+        failed = [_failed(key, _apply, each) for key, each in held.state.circuits.items()]
+        failed += [_failed(key, apply_to_pool, key, pool) for key, pool in held.state.pools.items()]
         # Settings that no circuit uses any more: years of changes must not pile up.
         held.state.settings = {each.settings.values: each.settings for each in held.state.circuits.values()}
+    for message in filter(None, failed):
+        properties.reload_failed(message)
+    properties.say()
 
 
-def _guarded(key: str, change: Callable[..., object], *args: Any) -> None:
+def _failed(key: str, change: Callable[..., object], *args: Any) -> str:
     """Values that do not fit each other for one key leave that key's last good ones in force."""
     try:
         change(*args)
     except PropertyError as error:
-        properties.reload_failed(f"{key}: {error}")
+        return f"{key}: {error}"
+    return ""
 
 
 def _apply(each: Circuit) -> None:

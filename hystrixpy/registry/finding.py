@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 from hystrixpy import properties
 from hystrixpy._native.circuit import Circuit, Settings
-from hystrixpy.properties.conflict import warn_of_conflict
 from hystrixpy.registry import callbacks, held
 from hystrixpy.registry.held import ASYNC, SYNC, Claim
 from hystrixpy.registry.pools import claim_pool
@@ -22,19 +22,20 @@ def find_circuit(binding: Binding) -> Circuit:
     """The circuit of a binding, made if it is the first of its key; called by native code."""
     with held.lock:
         found = held.state.circuits.get(binding.key)
-        if found is None:
-            made = _new_circuit(binding)
-        else:
-            _check_claim(binding)
-            return found
-    # Outside the lock: these take locks of OpenTelemetry, under which it asks us for numbers.
-    for callback in callbacks.circuit_callbacks:
-        callback(made)
-    return made
+        conflicts = [] if found is None else _conflicts(binding)
+        conflicts += claim_pool(binding)
+        circuit = _new_circuit(binding) if found is None else found
+    # Outside the lock: these take locks of OpenTelemetry, under which it asks us for numbers, and those of loggers.
+    if found is None:
+        for callback in callbacks.circuit_callbacks:
+            callback(circuit)
+    properties.say()
+    for message in conflicts:
+        warnings.warn(message, properties.PropertyConflictWarning, stacklevel=2)
+    return circuit
 
 
 def _new_circuit(binding: Binding) -> Circuit:
-    claim_pool(binding)
     claim = Claim(binding.owner, binding.code, binding.is_async)
     settings = settings_for(held.state.shapes.keep("command", binding.key, resolve_command(binding.key, claim)))
     made = Circuit(binding.key, binding.group, binding.thread_pool, settings)
@@ -56,9 +57,7 @@ def resolve_command(key: str, claim: Claim) -> Resolved[CommandProperties]:
     return properties.resolve("command", key, claim.code, code_source=claim.owner, **kind)
 
 
-def _check_claim(binding: Binding) -> None:
-    """Warn, once per binding, if it says something else in code than the one that came first."""
+def _conflicts(binding: Binding) -> list[str]:
+    """What to warn of, once per binding, if it says something else in code than the one that came first."""
     first = held.state.claims[binding.key]
-    if first.code is not binding.code:
-        warn_of_conflict("command", binding.key, first.owner, first.code, binding.owner, binding.code, stacklevel=3)
-    claim_pool(binding)
+    return properties.conflicts("command", binding.key, first.owner, first.code, binding.owner, binding.code)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 from hystrixpy.metrics import CommandMetrics
+from hystrixpy.properties import PropertyConflictWarning
 from hystrixpy.properties.faults import unknown_key
 from hystrixpy.registry import held
 from hystrixpy.registry.declared import declared_bindings
@@ -105,10 +107,11 @@ def thread_pool(key: str) -> ThreadPool:
     for binding in declared_bindings():
         if binding.thread_pool == key:
             with held.lock:
-                claim_pool(binding)
+                conflicts = claim_pool(binding)
+            for message in conflicts:
+                warnings.warn(message, PropertyConflictWarning, stacklevel=2)
             return pool_of(key)
     known = {each.thread_pool for each in circuits()} | {each.thread_pool for each in declared_bindings()}
     if key in known:
         return pool_of(key)
     raise unknown_key("thread pool key", key, known)
-

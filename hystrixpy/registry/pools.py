@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from hystrixpy import properties
 from hystrixpy._native.threadpool import ThreadPool
-from hystrixpy.properties.conflict import warn_of_conflict
 from hystrixpy.registry import held
 from hystrixpy.registry.held import NOBODY, Claim
 
@@ -18,16 +17,18 @@ if TYPE_CHECKING:
 __all__ = ["apply_to_pool", "claim_pool", "pool_for", "pool_of", "resolve_pool"]
 
 
-def claim_pool(binding: Binding) -> None:
-    """Keep what the first class that says anything about a pool says; tell a pool that is there already."""
+def claim_pool(binding: Binding) -> list[str]:
+    """Keep what the first class that says anything about a pool says; tell a pool that is there already.
+
+    Under the lock; what there is to warn of is given back, to be said outside it.
+    """
     if binding.pool_code is None:
-        return
+        return []
     key = binding.thread_pool
     first = held.state.pool_claims.setdefault(key, Claim(binding.owner, binding.pool_code, False))
-    if first.code is not binding.pool_code:
-        warn_of_conflict("thread pool", key, first.owner, first.code, binding.owner, binding.pool_code, stacklevel=4)
-    elif key in held.state.pools:
+    if first.code is binding.pool_code and key in held.state.pools:
         apply_to_pool(key, held.state.pools[key])
+    return properties.conflicts("thread pool", key, first.owner, first.code, binding.owner, binding.pool_code)
 
 
 def pool_for(circuit: Circuit) -> ThreadPool:
@@ -43,7 +44,8 @@ def pool_of(key: str) -> ThreadPool:
         if found is None:
             values = held.state.shapes.keep("thread_pool", key, resolve_pool(key))
             found = held.state.pools[key] = ThreadPool(key, values)
-        return found
+    properties.say()
+    return found
 
 
 def resolve_pool(key: str) -> Resolved[ThreadPoolProperties]:

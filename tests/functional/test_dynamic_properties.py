@@ -469,6 +469,77 @@ def test_a_failed_reload_reaches_the_collector():
     assert reader.collect().values("hystrix.properties.reload_errors") == {(): before + 1}
 
 
+class Shipper(logging.Handler):
+    """Sends every record by a guarded call, as a handler for a log collector does."""
+
+    def __init__(self, send):
+        super().__init__(logging.WARNING)
+        self.send = send
+
+    def emit(self, record):
+        self.send(record.getMessage())
+
+
+@pytest.fixture
+def shipped(monkeypatch):
+    """What arrived at the collector, and the guarded call that sends it."""
+    arrived = []
+    send = command(key="ship", isolation="semaphore", breaker_enabled=False)(arrived.append)
+    handler = Shipper(send)
+    logger = logging.getLogger("hystrixpy")
+    logger.addHandler(handler)
+    yield arrived, send, handler
+    logger.removeHandler(handler)
+
+
+def test_a_handler_that_makes_guarded_calls_may_ship_what_the_first_use_says(shipped, tmp_path, monkeypatch):
+    """The record about names without use is made by the very call that reads the sources, and shipped by another."""
+    arrived, send, _ = shipped
+    file = tmp_path / "x.properties"
+    file.write_text("hystrix.command.K.threadPoolKeyOverride=other")
+    monkeypatch.setenv("HYSTRIXPY_CONFIG", str(file))
+    caller = threading.Thread(target=send, args=("first",), daemon=True)
+    caller.start()
+    caller.join(20)
+    assert not caller.is_alive()
+    assert arrived == [
+        "Hystrix properties that hystrixpy has no use for: hystrix.command.K.threadPoolKeyOverride",
+        "first",
+    ]
+
+
+def test_no_record_is_made_while_others_need_the_lock(shipped):
+    """A thread inside the handler makes its first call while the change that is logged waits for the handler."""
+    arrived, send, handler = shipped
+    send("first")
+    entered, late = threading.Event(), command(key="late", isolation="semaphore")(nothing)
+
+    def inside():
+        with handler.lock:
+            entered.set()
+            changed.wait(20)
+            late()
+
+    changed = threading.Event()
+    other = threading.Thread(target=inside, daemon=True)
+    other.start()
+    assert entered.wait(20)
+
+    def change():
+        configure({"command": {"ship": {"rolling_window": 30.0}}})
+
+    monitor = threading.Thread(target=change, daemon=True)
+    monitor.start()
+    while explain_properties("ship").pending == {}:
+        monitor.join(0.01)
+    changed.set()
+    other.join(20)
+    monitor.join(20)
+    assert not other.is_alive()
+    assert not monitor.is_alive()
+    assert arrived[1:] == ["command.ship: a change of rolling_window takes effect after reset()"]
+
+
 # -- under load
 
 CALLERS, CALLS, CHANGES = 6, 300, 100
