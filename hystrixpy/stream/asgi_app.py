@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hystrixpy.stream.channel import PATIENCE, TICK, tick_now, until_next_tick
 from hystrixpy.stream.leaving import server_leaves
+from hystrixpy.stream.wire import PING
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -37,9 +38,16 @@ class AsgiApp:
 
         A forked worker gets a new one: threads do not survive a fork.
         """
-        if self._sampler is None or self._sampler[0] != os.getpid():
-            self._sampler = os.getpid(), ThreadPoolExecutor(1, "hystrix-stream")
-        return self._sampler[1]
+        sampler = self._sampler  # read once: rest() may be called in another thread
+        if sampler is None or sampler[0] != os.getpid():
+            sampler = self._sampler = os.getpid(), ThreadPoolExecutor(1, "hystrix-stream")
+        return sampler[1]
+
+    def rest(self) -> None:
+        """Let the thread of the samples go, once the site is closed; a later stream starts another."""
+        sampler, self._sampler = self._sampler, None
+        if sampler is not None and sampler[0] == os.getpid():
+            sampler[1].shutdown()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -78,14 +86,22 @@ class AsgiApp:
     async def _send_samples(self, subscription: Subscription, send: Send) -> None:
         # OSError is how some servers say that the client is gone; a client that takes nothing for so long
         # (TimeoutError, also one) has to make room for others.
-        loop = asyncio.get_running_loop()
         with contextlib.suppress(OSError):
             while not (self._site.closed.is_set() or server_leaves()):
-                sample = await loop.run_in_executor(self._executor(), subscription.poll, tick_now())
+                sample = await self._sample(subscription)
                 async with asyncio.timeout(PATIENCE):
                     await send({"type": "http.response.body", "body": sample, "more_body": True})
                 await asyncio.sleep(min(until_next_tick() + 0.001, TICK))
             await send({"type": "http.response.body", "body": b""})
+
+    async def _sample(self, subscription: Subscription) -> bytes:
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._executor(), subscription.poll, tick_now())
+        except RuntimeError:
+            if not self._site.closed.is_set():
+                raise
+            return PING  # rest() was quicker: this was the last sample
 
 
 def _place(scope: Scope, query: str) -> tuple[str, str, str]:

@@ -27,4 +27,5 @@ def serve(host: str, port: int, allowed_hosts: Iterable[str]) -> StreamServer:
 # shutdown() ends every stream for good; reset() does too, but what is mounted answers again afterwards.
 registry.on_shutdown(close_all)
 registry.on_shutdown(shut)
+registry.on_shutdown(asgi.rest)
 registry.on_reset(reopen)

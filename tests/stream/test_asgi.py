@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import hystrixpy
 from hystrixpy.stream.asgi_app import AsgiApp
 from tests.dashboard.fake_world import site_of
 from tests.stream.client import Client, get
@@ -158,6 +159,26 @@ def test_closed_site_ends_its_streams(site: Site) -> None:
         assert (status, body) == (503, b"Service has been shut down.\n")
 
     asyncio.run(main())
+
+
+def test_shutdown_lets_the_thread_of_the_samples_go() -> None:
+    """An open stream ends properly, no thread of ours is left, and after a reset there are streams again."""
+
+    async def until_it_ends() -> Any:
+        visitor = Visitor("/hystrix.stream")
+        task = asyncio.ensure_future(hystrixpy.stream.asgi(visitor.scope, visitor.receive, visitor.send))
+        assert (await visitor.sent.get())["status"] == 200
+        await visitor.sent.get()
+        hystrixpy.shutdown()
+        await asyncio.wait_for(task, 5)
+        while not visitor.sent.empty():
+            last = await visitor.sent.get()
+        return last
+
+    for _ in range(2):
+        hystrixpy.reset()
+        assert asyncio.run(until_it_ends()) == {"type": "http.response.body", "body": b""}
+        assert [thread for thread in threading.enumerate() if thread.name.startswith("hystrix-stream")] == []
 
 
 def test_lifespan_is_answered(site: Site) -> None:
