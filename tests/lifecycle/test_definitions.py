@@ -36,6 +36,37 @@ def test_an_async_fallback_on_command_is_refused():
                 return 2
 
 
+@pytest.mark.parametrize("isolation", ["thread", "semaphore"])
+@pytest.mark.parametrize("part", ["run", "fallback"])
+def test_a_coroutine_that_a_plain_method_returns_is_refused(part, isolation):
+    """Nothing of its work has begun: TypeError instead of a success that guarded nothing, and no warning."""
+
+    async def later():
+        return 1
+
+    class Wrong(Command[object]):
+        properties = CommandProperties(isolation=isolation)
+
+        def run(self):
+            if part == "run":
+                return later()
+            raise OSError
+
+        def fallback(self):
+            return later() if part == "fallback" else "fallback"
+
+    made = Wrong()
+    if part == "run":
+        assert made.execute() == "fallback"
+        error = made.execution.exception
+    else:
+        with pytest.raises(TypeError) as raised:
+            made.execute()
+        error = raised.value
+    assert f"{part} of command 'Wrong' returned a coroutine" in str(error)
+    assert not made.execution.is_success
+
+
 def test_a_plain_run_on_async_command_is_refused():
     """TypeError when the class is defined."""
     with pytest.raises(TypeError, match=r"run is no async def.*async def run\(self\), or subclass Command"):

@@ -17,7 +17,7 @@ from hystrixpy._native.execution cimport (
     admit, begin, count_waited, count_waiting, fallback_due, fallback_raised, fallback_returned, finish, is_late,
     no_room_for_fallback, out_of_time, refuse, settle_cancelled, settle_timeout,
 )
-from hystrixpy._native.failures cimport final_error, pool_error
+from hystrixpy._native.failures cimport final_error, no_coroutine, pool_error
 from hystrixpy._native.future cimport settle_future
 from hystrixpy._native.inline cimport attempt, attempt_kept, keep, recovered
 from hystrixpy._native.leaving cimport descends_from, leave_run, run_begins, run_ends, worker_done
@@ -72,10 +72,10 @@ cdef class SyncCommand(CommandLife):
     """What ``Command`` is made of."""
 
     cdef PyObject *call_run(self) noexcept:
-        return PyObject_CallMethodNoArgs(<PyObject *>self, <PyObject *>RUN)
+        return no_coroutine(self, PyObject_CallMethodNoArgs(<PyObject *>self, <PyObject *>RUN), RUN)
 
     cdef PyObject *call_fallback(self) noexcept:
-        return PyObject_CallMethodNoArgs(<PyObject *>self, <PyObject *>FALLBACK)
+        return no_coroutine(self, PyObject_CallMethodNoArgs(<PyObject *>self, <PyObject *>FALLBACK), FALLBACK)
 
     # -- execute()
 

@@ -6,7 +6,7 @@ from libc.stdint cimport int64_t
 from hystrixpy._native.circuit cimport EV_FAILURE, EV_FALLBACK_REJECTION
 from hystrixpy._native.crew cimport POOL_CLOSED
 from hystrixpy._native.life cimport CommandLife, the_error
-from hystrixpy._native.raised cimport matches
+from hystrixpy._native.raised cimport hx_put_error, matches, owned
 
 from hystrixpy.errors import (
     CommandFailedError, CommandStateError, CommandTimeoutError, FallbackRejectedError, SemaphoreRejectedError,
@@ -89,6 +89,17 @@ cdef object failed_error(CommandLife c):
     )
     error.__cause__ = c.error
     return error
+
+
+cdef PyObject *refused_coroutine(CommandLife c, PyObject *value, str part) noexcept:
+    """It was made and never awaited: that would count as a success that guarded nothing."""
+    coroutine = owned(value)
+    coroutine.close()
+    hx_put_error(TypeError(
+        f"{part} of command {c.binding.key!r} returned a coroutine, but the command is of a plain def and nobody would "
+        f"await it here: make the whole an async def (AsyncCommand, or @command on the async def itself), or return a value"
+    ))
+    return NULL
 
 
 cdef object no_permit_error(CommandLife c):

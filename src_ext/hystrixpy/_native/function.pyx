@@ -1,11 +1,12 @@
 """The function form: ``@command`` makes a CommandFunction; each call of it makes one command and executes it."""
 
 from cpython.object cimport PyObject, PyTypeObject, ternaryfunc
-from cpython.ref cimport Py_DECREF, Py_INCREF
+from cpython.ref cimport Py_INCREF
 
 from hystrixpy._native.aio cimport AioCommand
 from hystrixpy._native.binding cimport Binding
 from hystrixpy._native.drive cimport Raw, SyncCommand, execute_command
+from hystrixpy._native.failures cimport no_coroutine
 from hystrixpy._native.life cimport CommandLife, the_error
 
 from functools import update_wrapper
@@ -18,19 +19,11 @@ cdef extern from "Python.h":
     void PyType_Modified(PyTypeObject *cls) noexcept
     PyObject *PyObject_Call(object function, object args, PyObject *kwargs) noexcept
     object PyObject_CallObject(object function, object args)
-    bint PyCoro_CheckExact(object o)
 
 
 cdef inline PyObject *call(object function, tuple args, dict kwargs) noexcept:
     """A new reference, or NULL with the error indicator set."""
     return PyObject_Call(function, args, NULL if kwargs is None else <PyObject *>kwargs)
-
-
-cdef object no_coroutine(Guarded guarded, str part, object value):
-    """The TypeError for a coroutine out of a plain function: nothing of its work has happened, so nothing was guarded."""
-    value.close()
-    return TypeError(f"{part} of command {guarded.key!r} returned a coroutine, but the command is of a plain def and "
-                     f"nobody would await it here: put @command on the async def itself, or return a value")
 
 
 cdef class Guarded:
@@ -139,23 +132,16 @@ cdef class FunctionCommand(SyncCommand):
     """One call of a guarded function, not yet executed or executed once."""
 
     cdef PyObject *call_run(self) noexcept:
-        cdef PyObject *value = call(self.guarded.function, self.args, self.kwargs)
-        if value != NULL and PyCoro_CheckExact(<object>value):
-            set_error(no_coroutine(self.guarded, "the function", <object>value))
-            Py_DECREF(<object>value)
-            return NULL
-        return value
+        return no_coroutine(self, call(self.guarded.function, self.args, self.kwargs), "the function")
 
     cdef PyObject *call_fallback(self) noexcept:
         try:
             value = self.guarded.fall_back(self, self.args, self.kwargs)
-            if PyCoro_CheckExact(value):
-                raise no_coroutine(self.guarded, "the fallback", value)
         except BaseException as error:
             set_error(error)
             return NULL
         Py_INCREF(value)
-        return <PyObject *>value
+        return no_coroutine(self, <PyObject *>value, "the fallback")
 
     def cache_key(self):
         """What the function's ``cache_key`` makes of the arguments; None: not cached."""
