@@ -7,6 +7,7 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
+from hystrixpy._native.watching import ignore_tracer
 from hystrixpy.telemetry import record
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Telemetry:
 
     def _shutdown_spans(self, left: float) -> bool:
         if self._tracers is not None:
+            ignore_tracer(self._tracers)  # executions from now on need not make spans that go nowhere
             # The provider's own shutdown() knows no time limit; what is inside the processor does.
             batches = getattr(self._spans, "_batch_processor", None)
             if batches is not None:

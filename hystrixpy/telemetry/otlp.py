@@ -78,4 +78,7 @@ def _endpoint(flavour: str, endpoint: str | None, path: str) -> str | None:
     """gRPC takes the URL as it is; over HTTP the URL is the base, as in OTEL_EXPORTER_OTLP_ENDPOINT."""
     if endpoint is None or flavour == "grpc":
         return endpoint
-    return endpoint if endpoint.rstrip("/").endswith(path) else f"{endpoint.rstrip('/')}/{path}"
+    base = endpoint.rstrip("/")
+    for signal in ("/v1/metrics", "/v1/traces"):  # the URL of one signal leads to the other, too
+        base = base.removesuffix(signal)
+    return f"{base}/{path}"

@@ -252,6 +252,39 @@ def test_flush_tells_the_truth(receiver: Receiver) -> None:
     assert done.stdout.splitlines() == ["False True", "False"], done.stderr
 
 
+@pytest.mark.parametrize("path", ["", "/", "/v1/metrics", "/v1/traces/"])
+def test_an_http_endpoint_leads_to_both_signals(path: str) -> None:
+    """It is the base URL; that of one signal is understood."""
+    with Receiver("http") as receiver:
+        code = f"""
+        from opentelemetry import trace
+        with setup({receiver.endpoint + path!r}, "http", 60):
+            circuit.count(EventType.SUCCESS)
+            trace.get_tracer("app").start_span("mine").end()
+        """
+        succeed(code)
+        assert receiver.received.total(EVENTS) == 1
+        assert [span.name for span in receiver.received.spans] == ["mine"]
+
+
+def test_after_shutdown_no_spans_are_made() -> None:
+    """They would go nowhere, and cost a call more than the call."""
+    code = """
+    import hystrixpy
+    from opentelemetry import trace
+
+    @hystrixpy.command(isolation="semaphore")
+    def current():
+        return trace.get_current_span().get_span_context().is_valid
+
+    with setup("http://127.0.0.1:9", "http", 60) as handle:
+        print(current())
+        handle.shutdown(0.1)
+        print(current())
+    """
+    assert run(code).stdout == "True\nFalse\n"
+
+
 @pytest.mark.parametrize("kind", ["metrics", "trace"])
 def test_a_provider_that_is_there_is_not_replaced(kind: str) -> None:
     """RuntimeError names what to do instead, and no thread of ours is left."""
