@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, dataclass_transform
 
 from hystrixpy.errors import PropertyError
-from hystrixpy.properties.faults import invalid, unknown
+from hystrixpy.properties.faults import invalid, named, unknown
 from hystrixpy.properties.kinds import Choice, Count, ExceptionTypes, Flag, Kind, Seconds, Unbounded
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ __all__ = [
     "Property",
     "ThreadPoolProperties",
     "checked",
+    "no_property",
     "table",
 ]
 
@@ -89,7 +90,8 @@ class Properties:
         rows = table(type(self))
         for name in given:
             if name not in rows:
-                raise PropertyError(unknown(f"{type(self).__name__} has no property", name, rows))
+                kinds = {cls.__name__: cls for cls in SECTIONS.values()}
+                raise PropertyError(no_property(type(self).__name__, name, rows, kinds))
         values = {name: checked(rows[name], value) for name, value in given.items()}
         for name, row in rows.items():
             object.__setattr__(self, name, values.get(name, row.default))
@@ -400,3 +402,11 @@ def table(cls: type[Properties]) -> Mapping[str, Property]:
         made = {each.name: Property(each.name, default=each.default, **each.metadata) for each in fields}
         rows = _TABLES[cls] = MappingProxyType(made)
     return rows
+
+
+def no_property(owner: str, name: str, rows: Mapping[str, Property], kinds: Mapping[str, type[Properties]]) -> str:
+    """The message for a property that ``owner`` does not have: the kind that has it, or the nearest name."""
+    homes = [kind for kind, cls in kinds.items() if name in table(cls)]
+    if homes:
+        return f"{owner} has no property {named(name)}; it belongs to {' and '.join(homes)}"
+    return unknown(f"{owner} has no property", name, rows)

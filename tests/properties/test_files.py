@@ -58,6 +58,12 @@ def test_a_toml_file_has_three_sections(tmp_path):
 
 BAD_TOML = [
     ("[command.K]\ntimout = 1\n", 2, "command.K has no property 'timout'; did you mean 'timeout'?"),
+    ("[command.K]\ncore_size = 1\n", 2, "command.K has no property 'core_size'; it belongs to thread_pool"),
+    (
+        "[collapser.K]\nrolling_window = 1\n",
+        2,
+        "collapser.K has no property 'rolling_window'; it belongs to command and thread_pool",
+    ),
     ("\n\n[comand.K]\ntimeout = 1\n", 3, "no section 'comand'; did you mean 'command'?"),
     ("[command.K]\nx.timeout = 1\n", 2, "command.K has no property 'x'"),
     ("[command.K]\n# c\ntimeout = true\n", 3, "command.K.timeout = True: must be a time above 0 s"),
@@ -350,6 +356,11 @@ BAD_PROPERTIES = [
         "no Hystrix property 'hystrix.command.fetch'; a ':', '=' or blank inside a key is written with a backslash",
     ),
     ("hystrix.command.a b.execution.timeout.enabled=true", 1, "is written with a backslash before it"),
+    (
+        "hystrix.command.K.coreSize=5",
+        1,
+        "no Hystrix property 'hystrix.command.K.coreSize'; did you mean 'hystrix.threadpool.K.coreSize'?",
+    ),
     ("hystrix.command.fetch:example.org", 1, "no Hystrix property 'hystrix.command.fetch'; known after"),
     (
         "hystrix.command.\\u001b.fallback.enabled=\\u001b",

@@ -165,6 +165,12 @@ def test_a_number_is_no_bool_no_text_and_finite(cls, name, value):
         cls(**{name: value})
 
 
+def test_a_property_of_another_table_is_sent_there():
+    """The mistake is the place, not the name."""
+    with pytest.raises(PropertyError, match="CommandProperties has no property 'core_size'; it belongs to ThreadPool"):
+        CommandProperties(core_size=5)
+
+
 OUT_OF_RANGE = [
     (CommandProperties, "timeout", [0, 0.0, -1, -0.001]),
     (CommandProperties, "breaker_error_threshold", [0, 101, 50.0]),

@@ -77,7 +77,7 @@ def _read(reading: Reading, source: str, full: str, section: str, rest: str, tex
         return
     key, name = _split(section, rest)
     if not key:
-        hint = _cut_short(section, rest, text) or _meant(section, full, rest)
+        hint = _cut_short(section, rest, text) or _elsewhere(rest) or _meant(section, full, rest)
         reading.fault(source, f"no Hystrix property {named(full)}{hint}")
     elif name in _UNUSED[section]:
         reading.unused.append(printable(full))
@@ -102,6 +102,12 @@ def _cut_short(section: str, rest: str, text: str) -> str:
     goes_on = re.split(r"[=: \t\f]", text, maxsplit=1)[0]
     key, _ = _split(section, f"{rest}:{goes_on}")
     return "; a ':', '=' or blank inside a key is written with a backslash before it" if key else ""
+
+
+def _elsewhere(rest: str) -> str:
+    """What is meant if another family has such a name."""
+    meant = [f"hystrix.{family}.{rest}" for family, section in _FAMILIES.items() if _split(section, rest)[0]]
+    return f"; did you mean {' or '.join(map(named, meant))}?" if meant else ""
 
 
 def _meant(section: str, full: str, rest: str) -> str:

@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hystrixpy.properties.faults import invalid, unknown
-from hystrixpy.properties.schema import SECTIONS, Property, table
+from hystrixpy.properties.faults import invalid
+from hystrixpy.properties.schema import SECTIONS, Property, no_property, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,7 +90,7 @@ class Reading:
         rows = table(SECTIONS[section])
         row = rows.get(name)
         if row is None:
-            self.fault(source, unknown(f"{place(section, key)} has no property", name, rows))
+            self.fault(source, no_property(place(section, key), name, rows, SECTIONS))
             return
         try:
             self._keep(source, section, key, name, read(row))
