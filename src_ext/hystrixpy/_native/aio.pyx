@@ -9,6 +9,7 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport int64_t
 
+from hystrixpy._native.building cimport HX_FREE_THREADED
 from hystrixpy._native.circuit cimport EV_SUCCESS
 from hystrixpy._native.clock cimport real_ns
 from hystrixpy._native.scope cimport CacheEntry
@@ -33,6 +34,7 @@ from weakref import WeakValueDictionary
 from hystrixpy._native.sharing import wait_on_loop
 
 cdef extern from "Python.h":
+    unsigned long PyThread_get_thread_ident() noexcept
     PyObject *PyObject_CallMethodNoArgs(PyObject *self, PyObject *name) noexcept
 
 cdef str RUN = "run"
@@ -41,6 +43,8 @@ cdef int64_t SLACK_NS = 100_000       # the loop's clock is a float: what is due
 cdef object every = WeakValueDictionary()   # id of a loop -> its latest limits, which keep the loop
 cdef object NO_LOOP = object()
 cdef object here = local()            # .limits: those of the loop that ran last in this thread
+cdef void *latest = NULL              # with the GIL, the Limits made last, while they live; not a reference
+cdef unsigned long latest_thread = 0  # whose they are
 
 
 cdef object called(PyObject *value):
@@ -211,7 +215,7 @@ cdef class AioCommand(CommandLife):
 
     cdef int watch(self) except -1:
         cdef int64_t own = self.settings.timeout_ns if self.deadline != self.outer_deadline else 0
-        cdef Limits limits = getattr(here, "limits", None)
+        cdef Limits limits = latest_limits()
         self.task = None if limits is None else current_task(limits.here_runs)
         if self.task is None:
             limits = self.first_limits()
@@ -334,12 +338,22 @@ cdef class LimitQueue:
 
 cdef Limits limits_of(object loop):
     """New limits for a loop, as those of this thread. A loop that moves to another thread gets new ones there."""
+    global latest, latest_thread
     cdef Limits limits = Limits(loop)
     cdef Limits elsewhere = every.get(id(loop))
     if elsewhere is not None:
         elsewhere.here_runs = NO_LOOP   # the other thread must not take what runs here now for its own
     every[id(loop)] = here.limits = limits
+    if not HX_FREE_THREADED:
+        latest, latest_thread = <void *>limits, PyThread_get_thread_ident()
     return limits
+
+
+cdef inline Limits latest_limits():
+    """Those of the loop that ran last in this thread, or None. Mostly the latest of all, which is found at once."""
+    if latest != NULL and latest_thread == PyThread_get_thread_ident():
+        return <Limits>latest
+    return getattr(here, "limits", None)
 
 
 cdef class Limits:
@@ -348,6 +362,11 @@ cdef class Limits:
     def __init__(self, loop):
         self.loop = self.here_runs = loop
         self.queues, self.latest_length = {}, -1
+
+    def __dealloc__(self):
+        global latest
+        if latest == <void *>self:
+            latest = NULL
 
     cdef LimitQueue queue_for(self, int64_t length):
         """The queue of one length of limit, 0 for what an enclosing command shortened."""
