@@ -7,11 +7,15 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hystrixpy.testing import ManualClock
+
+settings.register_profile("hystrixpy", deadline=None)  # that the machine is busy is no failure
+settings.load_profile("hystrixpy")
 
 FOREIGN = ("HYSTRIXPY_", "OTEL_")
 """Environment variables that would change what is tested."""

@@ -5,6 +5,7 @@ loop has one armed timer and, per length of limit, a linked list of running comm
 their deadlines: a command links itself in at the end and takes itself out when it is done.
 """
 
+from cython cimport iterable_coroutine
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport int64_t
@@ -70,7 +71,7 @@ cdef class AioCommand(CommandLife):
         return PyObject_CallMethodNoArgs(<PyObject *>self, <PyObject *>FALLBACK)
 
     def __await__(self):
-        return drive(self).__await__()
+        return drive(self)          # iterable, so that no second object has to drive it
 
     def execute(self):
         """A coroutine that runs the command; the same as awaiting the command itself."""
@@ -87,6 +88,7 @@ cdef class AioCommand(CommandLife):
             ) from None
         return loop.create_task(self._hx_drive())
 
+    @iterable_coroutine(True)
     async def _hx_drive(self):
         cdef Place place
         cdef CacheEntry entry
