@@ -40,16 +40,16 @@ def protocol_of_environment(signal: str) -> str:
     """The protocol that the environment names for a signal (``METRICS``, ``TRACES``) or for all, else gRPC."""
     for name in (f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"):
         if value := os.environ.get(name, "").strip():
-            return checked_protocol(value, f" ({name})")
+            return checked_protocol(value, f" ({name})", "http/protobuf")  # what the SDK's own exporters take, too
     return "grpc"
 
 
-def checked_protocol(protocol: str, origin: str = "") -> str:
-    """The protocol as it is, or a PropertyError that names the nearest."""
+def checked_protocol(protocol: str, origin: str = "", http: str = "http") -> str:
+    """The protocol as it is, or a PropertyError that names the nearest; `http` is what one of them is called there."""
     if not isinstance(protocol, str) or protocol not in PROTOCOLS:
-        near = difflib.get_close_matches(str(protocol).lower(), PROTOCOLS, n=1, cutoff=0.3)
+        near = difflib.get_close_matches(str(protocol).lower(), ("grpc", http), n=1, cutoff=0.3)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise PropertyError(f"unknown OTLP protocol {protocol!r}{origin}: it is 'grpc' or 'http'{hint}")
+        raise PropertyError(f"unknown OTLP protocol {protocol!r}{origin}: it is 'grpc' or {http!r}{hint}")
     return protocol
 
 
