@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import subprocess
 import sys
 import weakref
 
+import pytest
+
 import hystrixpy
-from hystrixpy import Command, CommandProperties
+from hystrixpy import AsyncCommand, Command, CommandProperties
+
+from .gates import eventually
 
 PROGRAM = """
 import gc, os
@@ -93,3 +98,50 @@ def test_commands_that_are_over_are_freed():
     del made, each
     gc.collect()
     assert [reference() for reference in gone] == [None] * 20
+
+
+class Answered(Command[int]):
+    """Fails, and has an answer."""
+
+    properties = CommandProperties(breaker_enabled=False)
+
+    def run(self):
+        raise OSError
+
+    def fallback(self):
+        return 1
+
+
+class AnsweredLater(AsyncCommand[int]):
+    """The same on a loop."""
+
+    properties = CommandProperties(breaker_enabled=False)
+
+    async def run(self):
+        raise OSError
+
+    async def fallback(self):
+        return 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda: (made := Answered(), made.execute()),
+        lambda: (made := Answered(), made.queue().result(10)),
+        lambda: (made := AnsweredLater(), asyncio.run(made.execute())),
+    ],
+    ids=["execute", "queue", "await"],
+)
+def test_a_failed_call_that_its_fallback_answered_leaves_no_cycle(answer):
+    """Its exception holds the frame of run, and that the command: without care only the collector would end it."""
+    gc.disable()
+    try:
+        made, value = answer()
+        assert value == 1
+        assert isinstance(made.execution.exception, OSError)
+        gone = weakref.ref(made)
+        del made
+        eventually(lambda: gone() is None)  # a worker may be on its way out of it
+    finally:
+        gc.enable()

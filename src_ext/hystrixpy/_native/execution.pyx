@@ -270,7 +270,7 @@ cdef void fallback_returned(CommandLife c) noexcept:
     cdef int64_t now
     give_fallback_permit(c)
     if c.cause == EV_FAILURE:
-        hx_drop_locals(c.error)
+        hx_drop_locals(c.error, c.binding.is_async)    # a coroutine of ours has a line above that of run
     now = now_of(real_ns())
     c.total = now - c.started_at         # what the caller saw: nothing of ours takes long from here
     note(c, EV_FALLBACK_SUCCESS, now)

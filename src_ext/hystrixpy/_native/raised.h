@@ -36,12 +36,18 @@ static inline void hx_give_error(PyObject *error) { PyErr_SetObject((PyObject *)
 /* Let go of the locals of the frame that an exception was raised through first; its line stays in the traceback.
  *
  * That frame is run's, and its locals hold the command, which holds the exception: without this every failed
- * call would be a cycle for the garbage collector, at more than the price of the call.
+ * call would be a cycle for the garbage collector, at more than the price of the call. Above it there may be lines of
+ * ours, which have no locals: so many are passed over.
  */
-static inline void hx_drop_locals(PyObject *error) {
+static inline void hx_drop_locals(PyObject *error, int ours) {
     static PyObject *clear = NULL;
     PyObject *traceback = PyException_GetTraceback(error);
     PyObject *cleared;
+    while (traceback != NULL && ours-- > 0) {
+        PyObject *next = (PyObject *)((PyTracebackObject *)traceback)->tb_next;
+        Py_XINCREF(next);
+        Py_SETREF(traceback, next);
+    }
     if (traceback == NULL) return;
     if (clear == NULL) clear = PyUnicode_InternFromString("clear");
     cleared = PyObject_CallMethodNoArgs((PyObject *)((PyTracebackObject *)traceback)->tb_frame, clear);

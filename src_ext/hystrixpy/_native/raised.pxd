@@ -12,7 +12,7 @@ cdef extern from "raised.h":
     PyObject *hx_take_error() noexcept           # a new reference, cleared from the thread; NULL: none
     void hx_put_error(object error) noexcept
     void hx_give_error(object error) noexcept    # with the traceback that it has
-    void hx_drop_locals(object error) noexcept
+    void hx_drop_locals(object error, int ours) noexcept
     object hx_pass(PyObject *value)
 
 cdef extern from "Python.h":
