@@ -760,6 +760,36 @@ def test_a_base_exception_is_not_shared(isolation):
         assert {two.result(10), queued.result(10)} == {"1#2"}
 
 
+def test_a_queued_hit_that_is_cancelled_while_it_asks_again_keeps_nobody_waiting():
+    """What it waited for brought no outcome; before it can run in its place, its caller goes away."""
+    work = Work()
+    base = sync_kind(work)
+
+    class Get(base):
+        asked = 0
+
+        def cache_key(self):
+            self.asked += 1
+            if self.asked == 2:
+                assert self.future.cancel()
+            return "one"
+
+    with RequestContext():
+        work.error = SystemExit()
+        work.hold()
+        owner = Get(1).queue()
+        assert work.started.wait(10)
+        hit = Get(1)
+        hit.future = hit.queue()
+        work.error = None
+        work.go_on.set()
+        assert isinstance(wait([owner], 10).done.pop().exception(), SystemExit)
+        assert wait([hit.future], 10).not_done == set()
+        assert Get(1).queue().result(10) == "1#2"
+    assert hit.execution.events == (CANCELLED,)
+    assert metrics(Get.key).concurrency == 0
+
+
 # Waiting for oneself
 
 

@@ -11,7 +11,8 @@ cdef inline bint may_share(CommandLife command) noexcept:
 
 cdef CacheEntry ask_cache(CommandLife command)
 # The entry to share. None: the command is to run; if others may share what it brings, command.entry is set.
-# Raises RequestContextError for a key without a context, and what cache_key() raises.
+# Raises RequestContextError for a key without a context, what cache_key() raises, and CancelledError when a command
+# that asks again has been cancelled meanwhile.
 
 cdef bint is_settled(CacheEntry entry) noexcept          # it has an outcome
 cdef object take_share(CommandLife command, CacheEntry entry)       # the value, or the error raised; counts the hit

@@ -15,13 +15,14 @@ from hystrixpy._native.circuit cimport (
 )
 from hystrixpy._native.clock cimport now_of, real_ns
 from hystrixpy._native.execution cimport note
-from hystrixpy._native.life cimport BY_CANCEL, BY_RUN, CommandLife
+from hystrixpy._native.life cimport BY_CANCEL, BY_RUN, NOBODY, CommandLife
 from hystrixpy._native.watching cimport has_tracer, tell, tell_of_hit
 from hystrixpy._native.scope cimport SETTLED, CacheEntry, Scope, begin_wait, current_scope, end_wait
 
 from _thread import allocate_lock
 from asyncio import get_running_loop
 from asyncio.events import _get_running_loop as running_loop
+from concurrent.futures import CancelledError
 
 from hystrixpy.errors import CommandStateError, RequestContextError
 
@@ -33,29 +34,45 @@ cdef bint is_settled(CacheEntry entry) noexcept:
 
 
 cdef CacheEntry ask_cache(CommandLife command):
-    cdef Scope scope
     cdef CacheEntry entry
     cdef bint mine = False
     try:
-        key = command.cache_key()
-        if key is None:
-            return None
-        scope = current_scope()
-        if scope is None:
-            raise no_context(command.circuit.key)
-        try:
-            entry = scope.join(command.circuit.key, key, command, &mine)
-        except TypeError as error:
-            raise unusable_key(f"command {command.circuit.key!r}", key, error) from None
+        entry = find_entry(command, &mine)
     except BaseException as error:
         hx_istore(&command.claimed, BY_RUN)
         command.error = error
         command.finished = True
         raise
+    if hx_iload(&command.claimed) != NOBODY:
+        step_back(entry, mine)
     if mine:
         command.entry = entry
         return None
     return entry
+
+
+cdef CacheEntry find_entry(CommandLife command, bint *mine):
+    """The entry of the command's cache key, and whether it is the command's to run; None: it has no key."""
+    cdef Scope scope
+    key = command.cache_key()
+    if key is None:
+        return None
+    scope = current_scope()
+    if scope is None:
+        raise no_context(command.circuit.key)
+    try:
+        return scope.join(command.circuit.key, key, command, mine)
+    except TypeError as error:
+        raise unusable_key(f"command {command.circuit.key!r}", key, error) from None
+
+
+cdef int step_back(CacheEntry entry, bint mine) except -1:
+    """A queued hit that asks once more was cancelled meanwhile: it never runs, so nobody may come to wait for it."""
+    if mine:
+        entry.abandon()
+    elif entry is not None:
+        entry.leave(None)
+    raise CancelledError
 
 
 cdef object no_context(str key):
