@@ -206,11 +206,13 @@ class RequestVariable(Generic[T]):
 
     def get(self) -> T:
         """The value in the current context; made now if there is none yet."""
-        context = _open_context()
-        cell = context._cells.get(self)
-        if cell is None:
-            cell = self._keep(context, _Cell(self._on_close), replace=False)
-        return cast("T", cell.value if cell.state is _READY else cell.make(self._factory))
+        while True:  # remove() may take away what was just found
+            context = _open_context()
+            cell = context._cells.get(self)
+            if cell is None:
+                cell = self._keep(context, _Cell(self._on_close), replace=False)
+            if cell.state is _READY or cell.make(self._factory):
+                return cast("T", cell.value)
 
     def set(self, value: T) -> None:
         """Replace the value in the current context; the old one is dropped without ``on_close``."""
@@ -250,15 +252,13 @@ class _Cell:
         self.state = _EMPTY
         self.value: Any = None
 
-    def make(self, factory: Callable[[], Any] | None) -> object:
-        """The value, made by the first who comes; a factory that raises is tried again by the next one."""
+    def make(self, factory: Callable[[], Any] | None) -> bool:
+        """Have a value, made by the first who comes; False: it was given up. A factory that raises is tried again."""
         with self.lock:
-            if self.state is _CLOSED:
-                raise _no_context("a RequestVariable")
             if self.state is _EMPTY:
                 self.value = None if factory is None else factory()
                 self.state = _READY
-            return self.value
+            return self.state is _READY
 
     def close(self) -> None:
         """Give the value up; a factory that is running ends first, so that its value is closed too."""

@@ -252,6 +252,27 @@ def test_remove_closes_the_value_and_makes_a_new_one_next_time():
     assert closed == [0, 1]
 
 
+def test_a_value_that_is_removed_while_it_is_asked_for_is_made_anew():
+    """The context is open, so there is a value, whatever another thread does in between."""
+
+    class Contested(RequestVariable):
+        removed = False
+
+        def _keep(self, context, cell, *, replace):
+            kept = super()._keep(context, cell, replace=replace)
+            if not self.removed:
+                self.removed = True
+                self.remove()
+            return kept
+
+    closed = []
+    variable = Contested(lambda: "value", on_close=closed.append)
+    with RequestContext():
+        assert variable.get() == "value"
+        assert closed == []
+    assert closed == ["value"]
+
+
 def test_variables_close_last_made_first_and_errors_are_logged(caplog):
     """A raising on_close is logged; the variables below it are still closed."""
     closed = []
