@@ -43,6 +43,7 @@ LONG = 30.0
 """A delay that no test waits for."""
 
 form = pytest.mark.parametrize("form", FORMS)
+queued = pytest.mark.parametrize("form", [form for form in FORMS if form != "async function"])
 
 
 def ask(recorded, arguments, *, context=True):
@@ -159,9 +160,10 @@ def test_a_batch_that_is_sent_before_its_deadline_is_set_leaves_none(monkeypatch
     assert timer.pending() == 0
 
 
-def test_each_request_context_has_batches_of_its_own():
+@queued
+def test_each_request_context_has_batches_of_its_own(form):
     """Requests of different contexts never meet in scope request."""
-    recorded = Recorded("thread")
+    recorded = Recorded(form)
     with RequestContext():
         futures = [recorded.queue(1)]
         with RequestContext():
@@ -170,9 +172,10 @@ def test_each_request_context_has_batches_of_its_own():
     assert recorded.sizes == [1, 1]
 
 
-def test_a_global_batch_serves_several_contexts():
+@queued
+def test_a_global_batch_serves_several_contexts(form):
     """Scope global gathers across contexts and without one."""
-    recorded = Recorded("thread", "global")
+    recorded = Recorded(form, "global")
     futures = [recorded.queue(1)]
     for _ in range(2):
         with RequestContext():
@@ -215,14 +218,15 @@ def test_unhashable_arguments_never_share(form):
     assert recorded.batches == [[[1, 2], [1, 2], [4]]]
 
 
-def test_an_argument_whose_comparison_raises_concerns_its_request_alone():
+@queued
+def test_an_argument_whose_comparison_raises_concerns_its_request_alone(form):
     """What __eq__ or __hash__ raises is that request's error."""
 
     class Broken:
         def __hash__(self):
             raise ZeroDivisionError("hash")
 
-    recorded = Recorded("thread")
+    recorded = Recorded(form)
     with RequestContext():
         first = recorded.queue(1)
         assert isinstance(recorded.queue(Broken()).exception(10), ZeroDivisionError)
@@ -276,9 +280,10 @@ def test_no_delay_still_gathers_what_one_turn_of_the_loop_asks(form):
         assert recorded.batches == [["a", "b"]]
 
 
-def test_properties_change_at_run_time():
+@queued
+def test_properties_change_at_run_time(form):
     """A dynamic value beats the one in code and holds for the next batch."""
-    recorded = Recorded("thread", max_batch_size=2, delay=LONG)
+    recorded = Recorded(form, max_batch_size=2, delay=LONG)
     with RequestContext():
         assert [each.result(10) for each in [recorded.queue(1), recorded.queue(2)]] == ["<1>", "<2>"]
         configure({"collapser": {recorded.key: {"max_batch_size": 3}}})
@@ -289,9 +294,10 @@ def test_properties_change_at_run_time():
 # Giving up
 
 
-def test_a_cancelled_future_leaves_its_batch():
+@queued
+def test_a_cancelled_future_leaves_its_batch(form):
     """It is not asked for, and does not make the batch full."""
-    recorded = Recorded("thread", max_batch_size=2, delay=LONG)
+    recorded = Recorded(form, max_batch_size=2, delay=LONG)
     with RequestContext():
         gone = recorded.queue("gone")
         assert gone.cancel()
@@ -305,9 +311,10 @@ def test_a_cancelled_future_leaves_its_batch():
     assert recorded.batches == [["a", "b"]]
 
 
-def test_a_slot_stays_while_somebody_waits_for_it():
+@queued
+def test_a_slot_stays_while_somebody_waits_for_it(form):
     """Of two who share a slot one may go."""
-    recorded = Recorded("thread")
+    recorded = Recorded(form)
     with RequestContext():
         first, second = recorded.queue(1), recorded.queue(1)
         first.cancel()
@@ -315,9 +322,10 @@ def test_a_slot_stays_while_somebody_waits_for_it():
     assert recorded.batches == [[1]]
 
 
-def test_nothing_runs_if_everybody_goes():
+@queued
+def test_nothing_runs_if_everybody_goes(form):
     """An empty batch is no batch."""
-    recorded = Recorded("thread", delay=0.01)
+    recorded = Recorded(form, delay=0.01)
     with RequestContext():
         recorded.queue(1).cancel()
         time.sleep(0.1)  # far beyond the delay: nothing is to happen
@@ -680,9 +688,10 @@ def test_closing_from_another_thread_answers_on_the_loop():
     asyncio.run(main())
 
 
-def test_a_batch_under_way_still_answers_after_the_close():
+@queued
+def test_a_batch_under_way_still_answers_after_the_close(form):
     """Closing concerns what was not sent."""
-    recorded = Recorded("thread", max_batch_size=1)
+    recorded = Recorded(form, max_batch_size=1)
     started, go_on = threading.Event(), threading.Event()
 
     def slow(arguments):
@@ -698,9 +707,10 @@ def test_a_batch_under_way_still_answers_after_the_close():
     assert future.result(10) == "late"
 
 
-def test_late_requests_see_no_context():
+@queued
+def test_late_requests_see_no_context(form):
     """Work that outlives the request gets an error and no batch."""
-    recorded = Recorded("thread")
+    recorded = Recorded(form)
     with RequestContext():
         recorded.queue(1).result(10)
         kept = contextvars.copy_context()
@@ -770,16 +780,17 @@ def test_a_batch_function_runs_as_the_scope_and_as_no_caller(form, scope, expect
     assert seen == [expected]
 
 
-def test_the_batch_command_is_logged_in_the_request_and_says_what_it_is():
+@queued
+def test_the_batch_command_is_logged_in_the_request_and_says_what_it_is(form):
     """Only the batch command is in the log, with COLLAPSED and the number of requests."""
-    recorded = Recorded("thread")
+    recorded = Recorded(form)
     with RequestContext() as context:
         wait([recorded.queue(number) for number in range(3)], 10)
     (execution,) = context.log.executed
     assert execution.events == (EventType.SUCCESS, EventType.COLLAPSED)
     assert execution.event_counts[EventType.COLLAPSED] == 3
     assert (execution.number_collapsed, execution.collapser_key) == (3, recorded.key)
-    assert metrics("batch of thread").cumulative_count(EventType.COLLAPSED) == 3
+    assert metrics(f"batch of {form}").cumulative_count(EventType.COLLAPSED) == 3
 
 
 def test_a_blocked_loop_does_not_stop_its_own_batch():
