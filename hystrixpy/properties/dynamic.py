@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from hystrixpy.errors import PropertyError
-from hystrixpy.properties.explanation import Explanation, Resolved
+from hystrixpy.properties.explanation import Explanation, PropertyOrigin, Resolved
 from hystrixpy.properties.faults import shown
 from hystrixpy.properties.later import say
 from hystrixpy.properties.levels import resolve_in
@@ -19,7 +19,7 @@ from hystrixpy.properties.schema import (
     ThreadPoolProperties,
 )
 from hystrixpy.properties.sources.reading import place
-from hystrixpy.properties.store import Store
+from hystrixpy.properties.store import State, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -137,9 +137,29 @@ def resolve(
     changes for it. Raises :class:`PropertyError` if a source is broken or the values do not fit each other.
     """
     state = _store.current()
-    origins = resolve_in(state.values, kind, key, code, builtin_overrides or {}, fixed or {}, code_source)
-    values = SECTIONS[kind](**{name: origin.value for name, origin in origins.items()})
+    origins, values = _resolved(state, kind, key, code, builtin_overrides or {}, fixed or {}, code_source)
     return Resolved(values, Explanation(place(kind, key), origins, state.reload_error), state.generation)
+
+
+def _resolved(
+    state: State,
+    kind: Kind,
+    key: str,
+    code: Properties | None,
+    builtin: Mapping[str, Any],
+    fixed: Mapping[str, Any],
+    code_source: str,
+) -> tuple[Mapping[str, PropertyOrigin], Properties]:
+    """Keys of one class about which no source says anything share what comes out: there may be one per host."""
+    like = (kind, code, code_source, *builtin.items(), *fixed.items())
+    own = (kind, key) in state.values
+    found = None if own else state.shared.get(like)
+    if found is None:
+        origins = resolve_in(state.values, kind, key, code, builtin, fixed, code_source)
+        found = origins, SECTIONS[kind](**{name: origin.value for name, origin in origins.items()})
+        if not own:
+            state.shared[like] = found
+    return found
 
 
 def explain(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from hystrixpy.errors import PropertyError
@@ -46,6 +46,8 @@ class State:
     environ: Reading
     values: Values
     reload_error: str | None = None
+    shared: dict[Any, Any] = field(default_factory=dict)
+    """What came out for keys that these sources do not name, by what their classes say in code."""
 
 
 class Store:

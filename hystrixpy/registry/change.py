@@ -15,28 +15,38 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from hystrixpy._native.circuit import Circuit
+    from hystrixpy.registry.held import State
 
 __all__ = ["misfits", "reapply"]
 
 
 def reapply() -> None:
-    """The sources of properties changed: give every circuit and pool what holds now."""
+    """The sources of properties changed: give every circuit and pool what holds now.
+
+    The lock is taken for one of them at a time: with ten thousand keys nobody waits for all the others.
+    """
     with held.lock:
-        failed = [_failed(key, _apply, each) for key, each in held.state.circuits.items()]
-        failed += [_failed(key, apply_to_pool, key, pool) for key, pool in held.state.pools.items()]
-        # Settings that no circuit uses any more: years of changes must not pile up.
-        held.state.settings = {each.settings.values: each.settings for each in held.state.circuits.values()}
+        state = held.state
+        circuits, pools = list(state.circuits.values()), list(state.pools.items())
+    failed = [_failed(state, each.key, _apply, each) for each in circuits]
+    failed += [_failed(state, key, apply_to_pool, key, pool) for key, pool in pools]
+    with held.lock:  # settings that no circuit uses any more: years of changes must not pile up
+        used = {id(each.settings): each.settings for each in state.circuits.values()}
+        state.settings = {settings.values: settings for settings in used.values()}
     for message in filter(None, failed):
         properties.reload_failed(message)
     properties.say()
 
 
-def _failed(key: str, change: Callable[..., object], *args: Any) -> str:
+def _failed(state: State, key: str, change: Callable[..., object], *args: Any) -> str:
     """Values that do not fit each other for one key leave that key's last good ones in force."""
-    try:
-        change(*args)
-    except PropertyError as error:
-        return f"{key}: {error}"
+    with held.lock:
+        if held.state is not state:  # a reset() came in between
+            return ""
+        try:
+            change(*args)
+        except PropertyError as error:
+            return f"{key}: {error}"
     return ""
 
 

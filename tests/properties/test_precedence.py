@@ -237,3 +237,19 @@ def test_generation_grows_with_every_change():
     configure({"collapser": {"K": {"delay": 0.5}}})
     second = resolve("collapser", "K", CollapserProperties(delay=1)).generation
     assert second > first
+
+
+def test_keys_of_one_class_share_what_no_source_says_otherwise():
+    """One set of values for all hosts of a class; a key that is named, other code and another state have their own."""
+    configure({"command": {"default": {"max_concurrent": 20}, "named": {"timeout": 3}}})
+    code = CommandProperties(breaker_enabled=False)
+    one, two = (resolve("command", key, code, code_source="A") for key in ("fetch:a", "fetch:b"))
+    assert one.values is two.values
+    assert str(two.origins).startswith("command.fetch:b")
+    assert resolve("command", "named", code, code_source="A").values.timeout == 3.0
+    assert resolve("command", "fetch:c", code.replace(timeout=2), code_source="A").values.timeout == 2.0
+    assert resolve("command", "fetch:c", code, code_source="B").origins["breaker_enabled"].source == "B"
+    asynchronous = {"builtin_overrides": {"fallback_max_concurrent": 100}, "fixed": {"isolation": "semaphore"}}
+    assert resolve("command", "fetch:c", code, code_source="A", **asynchronous).values.fallback_max_concurrent == 100
+    configure({"command": {"default": {"max_concurrent": 30}}})
+    assert resolve("command", "fetch:a", code, code_source="A").values.max_concurrent == 30
