@@ -123,9 +123,11 @@ def command_defaults(**options: Any) -> Callable[[C], C]:
     def decorate(cls: C) -> C:
         if not isinstance(cls, type):
             raise TypeError(f"@command_defaults(...) decorates a class, not {cls!r}; a function takes @command(...)")
-        for value in vars(cls).values():
+        for name, value in vars(cls).items():
             guarded: Any = getattr(value, "__func__", value)
             if isinstance(guarded, CommandFunction | AsyncCommandFunction):
+                fallback = {**checked, **getattr(guarded, "_hx_options")}.get("fallback")  # noqa: B009 - as below
+                _check_fallback(fallback, f"{cls.__qualname__}.{name}", isinstance(guarded, AsyncCommandFunction))
                 setattr(guarded, "_hx_defaults", checked)  # noqa: B010 - not in the stub
         return cls
 
@@ -256,7 +258,5 @@ def _with_defaults(guarded: Any) -> dict[str, Any]:
     merged = {**defaults, **own}
     if own.get("properties") is not None:
         merged["properties"] = own["properties"].over(defaults.get("properties"))
-    owner = getattr(guarded, "__qualname__", repr(guarded.__wrapped__))
-    _check_fallback(merged.get("fallback"), owner, isinstance(guarded, AsyncCommandFunction))
     guarded._use(merged.get("fallback"), merged.get("cache_key"))
     return merged

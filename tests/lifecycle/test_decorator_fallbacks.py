@@ -273,16 +273,24 @@ def test_an_async_fallback_of_a_plain_function_is_told_at_decoration():
 
 
 def test_an_async_fallback_of_a_class_is_told_to_its_plain_methods():
-    """At their first call, for only then is it known that they have nothing of their own."""
+    """Those that have none of their own; a coroutine function may have it."""
 
-    @command_defaults(isolation="semaphore", fallback=answer_later)
     class Mixed:
+        @command
+        async def later(self):
+            raise OSError
+
+        @command(fallback=lambda self: "own")
+        def own(self):
+            raise OSError
+
         @command
         def plain(self):
             raise OSError
 
     with pytest.raises(TypeError, match=r"Mixed.plain is a plain def, but its fallback answer_later is an async def"):
-        Mixed().plain()
+        command_defaults(isolation="semaphore", fallback=answer_later)(Mixed)
+    assert hystrixpy.metrics("Mixed.plain").health.total == 0  # it is what it was, and look-ups go on
 
 
 def test_an_async_fallback_by_name_is_a_failing_fallback():
