@@ -79,6 +79,22 @@ def test_raise_hystrix_errors_keeps_the_error_of_the_fallback(target):
     assert outcome.error.fallback_exception is broken
 
 
+class UnshowableError(Exception):
+    """Its repr is broken."""
+
+    def __repr__(self):
+        raise RuntimeError("no repr")
+
+
+def test_an_exception_that_cannot_be_shown_is_named_by_its_class(target):
+    """The caller gets the wrapper all the same, not the error of the repr."""
+    error = UnshowableError()
+    outcome = target(raise_hystrix_errors=True).call(raising(error))
+    assert isinstance(outcome.error, CommandFailedError)
+    assert outcome.error.__cause__ is error
+    assert "command 'target' failed: UnshowableError(...)" in str(outcome.error)
+
+
 @pytest.mark.parametrize("error", [BadRequestError("who?"), KeyboardInterrupt()])
 def test_raise_hystrix_errors_wraps_nothing_else(target, error):
     """Bad requests and BaseExceptions stay themselves."""

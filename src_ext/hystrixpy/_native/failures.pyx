@@ -66,6 +66,14 @@ cdef object timeout_error(CommandLife c, int64_t real):
     return CommandTimeoutError(text, command_key=c.circuit.key)
 
 
+cdef str shown(object error):
+    """An exception of the user's; its class alone if it cannot show itself, for its caller must get it all the same."""
+    try:
+        return repr(error)
+    except Exception:
+        return f"{type(error).__qualname__}(...)"
+
+
 cdef object fallback_rejected(CommandLife c):
     """The fallback could not be tried; what made run fail stays the cause."""
     if c.no_fallback_thread:
@@ -73,7 +81,7 @@ cdef object fallback_rejected(CommandLife c):
     else:
         why = f"{c.settings.fallback_max} fallbacks are already running (fallback_max_concurrent)"
     error = FallbackRejectedError(
-        f"the fallback of {c.circuit.key!r} was rejected: {why}; run had failed with {the_error(c)!r}",
+        f"the fallback of {c.circuit.key!r} was rejected: {why}; run had failed with {shown(the_error(c))}",
         command_key=c.circuit.key,
     )
     error.__cause__ = the_error(c)
@@ -83,8 +91,8 @@ cdef object fallback_rejected(CommandLife c):
 cdef object failed_error(CommandLife c):
     """The wrapper that raise_hystrix_errors asks for."""
     error = CommandFailedError(
-        f"command {c.circuit.key!r} failed: {c.error!r}"
-        + ("" if c.fallback_error is None else f"; its fallback failed too: {c.fallback_error!r}"),
+        f"command {c.circuit.key!r} failed: {shown(c.error)}"
+        + ("" if c.fallback_error is None else f"; its fallback failed too: {shown(c.fallback_error)}"),
         command_key=c.circuit.key, failure_type=EventType.FAILURE, fallback_exception=c.fallback_error,
     )
     error.__cause__ = c.error
