@@ -16,6 +16,7 @@ from hystrixpy import (
     MissingResponseError,
     RequestContext,
     collapse,
+    shutdown,
 )
 from hystrixpy._native.collapse import Batch
 from tests.support.collapsing import Recorded
@@ -272,6 +273,44 @@ def test_a_cancelled_request_leaves_a_full_batch_that_waits_for_a_sending_thread
     assert stays.result(10) == "<stays>"
     assert recorded.batches == [["stays"]]
     assert not wait(held, 10).not_done
+
+
+# No threads left
+
+
+def refuse_threads(monkeypatch, prefix, error):
+    """No thread of that name can be started from now on, whatever is there ends first."""
+    shutdown(wait=True)
+    start = threading.Thread.start
+
+    def start_or_fail(thread):
+        if thread.name.startswith(prefix):
+            raise error
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_or_fail)
+
+
+@pytest.mark.parametrize("most", [1, None])
+def test_a_machine_without_threads_to_send_a_batch_fails_its_requests(monkeypatch, most):
+    """At once for a full batch, at the end of the delay for the others; later ones are sent when there are some."""
+    recorded = Recorded("semaphore", "global", delay=0.01, max_batch_size=most)
+    with monkeypatch.context() as patch:
+        refuse_threads(patch, "hystrix-collapser", RuntimeError("can't start new thread"))
+        error = recorded.queue(1).exception(10)
+    assert type(error) is CollapserError
+    assert "no thread can be started" in str(error)
+    assert recorded.queue(2).result(10) == "<2>"
+
+
+def test_a_machine_without_a_thread_for_the_timer_fails_the_requests_that_need_it(monkeypatch):
+    """The error says why; the next batch asks for the thread again."""
+    recorded = Recorded("semaphore", "global", delay=0.01)
+    reason = RuntimeError("can't start new thread")
+    with monkeypatch.context() as patch:
+        refuse_threads(patch, "hystrix-timer", reason)
+        assert recorded.queue(1).exception(10) is reason
+    assert recorded.queue(2).result(10) == "<2>"
 
 
 # Joining what the context remembers

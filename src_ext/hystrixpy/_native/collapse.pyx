@@ -465,7 +465,7 @@ cdef class Batch(Work):
     cdef void expire(self) noexcept:
         try:
             if self.take():
-                self.hand_over()
+                self.go()
         except BaseException:
             logger.exception("a batch of collapser %r could not be sent", self.gatherer.spec.key)
 
