@@ -5,8 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from hystrixpy._native.collapse import CollapserBase
-from hystrixpy._native.future import CommandFuture
+from hystrixpy._native.collapse import CollapserBase, RequestFuture
 from hystrixpy.collapser.spec import CollapserSpec, checked_scope, running_loop
 from hystrixpy.errors import PropertyError
 from hystrixpy.properties import CollapserProperties
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
 
     from hystrixpy._native.collapse import CollapsedRequest
+    from hystrixpy._native.future import CommandFuture
     from hystrixpy.aio import AsyncCommand
     from hystrixpy.command import Command
 
@@ -141,7 +141,7 @@ class _Waiting:
 
 def waiting_future() -> CommandFuture[Any]:
     """A future for an answer that some batch will bring."""
-    return CommandFuture(_Waiting())  # type: ignore[arg-type]
+    return RequestFuture(_Waiting())
 
 
 def _check_kinds(cls: type[Collapser[Any, Any]]) -> None:

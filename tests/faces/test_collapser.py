@@ -5,6 +5,7 @@ import contextvars
 import gc
 import threading
 import time
+import traceback
 import weakref
 from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
 
@@ -408,6 +409,28 @@ def test_a_failing_batch_fails_all_of_its_requests(form):
 
     recorded.answer = fail
     assert ask(recorded, [1, 2]) == [error, error]
+
+
+@queued
+def test_the_traceback_of_a_failing_batch_does_not_grow_with_its_callers(form):
+    """Each sees where the exception came from, and no other caller: their frames would be kept with it."""
+    recorded = Recorded(form)
+    error = OSError("database is down")
+
+    def fail(_):
+        raise error
+
+    recorded.answer = fail
+    depths = set()
+    with RequestContext():
+        futures = [recorded.queue(number) for number in range(20)]
+        wait(futures, 10)
+        for future in futures:
+            with pytest.raises(OSError, match="down") as caught:
+                future.result()
+            assert caught.value is error
+            depths.add(len(traceback.extract_tb(error.__traceback__)))
+    assert len(depths) == 1
 
 
 @pytest.mark.parametrize("form", ["function", "async function"])

@@ -11,6 +11,7 @@ cdef class CollapsedRequest:
     """One argument of a batch, its answer, and everybody who waits for it."""
     cdef readonly object argument
     cdef object answer             # the response or the exception
+    cdef object trace              # the traceback with which the exception came
     cdef object first              # a future that waits, or None
     cdef object first_loop         # the loop it belongs to; None: a concurrent future
     cdef list more                 # further (future, loop) pairs, or None

@@ -33,6 +33,7 @@ from contextvars import Context
 from os import register_at_fork
 from types import GenericAlias
 
+from hystrixpy._native.future import CommandFuture
 from hystrixpy.errors import CollapserError, CommandStateError, RequestContextError
 
 cdef enum:
@@ -144,9 +145,11 @@ cdef class CollapsedRequest:
     cdef bint try_answer(self, int state, object answer) except -1:
         """Whether this is the first answer."""
         cdef bint is_first = False
+        trace = answer.__traceback__ if state == EXCEPTION else None  # now, before anybody raises it
         with cython.critical_section(self):
             if self.state == UNANSWERED:
                 self.answer = answer
+                self.trace = trace
                 self.state = state
                 is_first = True
         return is_first
@@ -233,12 +236,30 @@ cdef int answer(object future, CollapsedRequest request) except -1:
         if request.state == RESPONSE:
             future.set_result(request.answer)
         else:
+            if isinstance(future, RequestFuture):
+                future._hx_trace = request.trace
             future.set_exception(request.answer)
     except (InvalidStateError, LoopInvalidStateError):
         pass  # cancelled meanwhile
     except TypeError as error:  # asyncio futures do not take a StopIteration
         future.set_exception(CollapserError(f"a collapsed request failed with {request.answer!r}: {error}"))
     return 0
+
+
+class RequestFuture(CommandFuture):
+    """The answer to a request. Its error may be that of many: it is raised with the traceback that it came with."""
+
+    _hx_trace = None
+
+    def result(self, timeout=None):
+        """The value, or the error raised; ``TimeoutError`` if it is not there after ``timeout`` seconds."""
+        error = self.exception(timeout)
+        if error is None:
+            return super().result()
+        try:
+            raise error.with_traceback(self._hx_trace)
+        finally:
+            del error, self  # its traceback holds this frame
 
 
 def answer_in_order(list requests, answers):
