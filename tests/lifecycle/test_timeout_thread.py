@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import _thread
+import sys
 import time
 
 import pytest
@@ -151,3 +153,24 @@ def test_an_interrupt_never_hits_anything_but_its_run(targets):
     assert tight.metrics.abandoned == 0
     assert sum(tight.counts.get(name, 0) for name in ("SUCCESS", "TIMEOUT", "CANCELLED")) == 300
     assert tight.counts.get("CANCELLED", 0) == 0
+
+
+def test_an_interrupt_is_never_raised_in_a_thread_that_run_is_starting(monkeypatch):
+    """A run that does nothing but start threads is interrupted itself, and every thread it started lives its life."""
+    stillborn, missed = [], []
+    monkeypatch.setattr(sys, "unraisablehook", stillborn.append)
+
+    def run():
+        end = time.monotonic() + 2.0
+        while time.monotonic() < end:
+            _thread.start_new_thread(int, ())
+        missed.append(end)
+
+    starts = hystrixpy.command(
+        key="starts", thread_pool="starts", timeout=0.003, interrupt_on_timeout=True, breaker_enabled=False
+    )(run)
+    for _ in range(100):
+        with pytest.raises(CommandTimeoutError):
+            starts()
+        eventually(lambda: hystrixpy.thread_pool("starts").active == 0)
+        assert (stillborn, missed) == ([], [])

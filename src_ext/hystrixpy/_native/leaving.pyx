@@ -6,6 +6,7 @@ returns, counts as abandoned, and may be interrupted.
 
 from cpython.object cimport PyObject
 from libc.stdint cimport uint8_t
+from posix.unistd cimport usleep
 
 from hystrixpy._native.atomics cimport hx_bcas, hx_bstore, hx_bswap, hx_iadd, hx_pause
 from hystrixpy._native.life cimport INTERRUPTIBLE, INTERRUPT_SETTING, NOT_RUNNING, CommandLife
@@ -17,6 +18,9 @@ cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident() noexcept
     void PyErr_SetInterrupt() noexcept
     int PyThreadState_SetAsyncExc(unsigned long id, PyObject *exc) noexcept
+
+cdef extern from "newborn.h":
+    bint hx_starts_a_thread(unsigned long id) noexcept
 
 cdef object abandoned_sink = None     # callable(key, pool key): a worker was left behind
 
@@ -71,6 +75,9 @@ cdef void interrupt(CommandLife c) noexcept:
     cdef uint8_t state = INTERRUPTIBLE
     if hx_bcas(&c.interrupting, &state, INTERRUPT_SETTING):
         c.interrupted = True
+        while hx_starts_a_thread(c.thread_id):   # it would be raised in the new one
+            with nogil:
+                usleep(50)
         PyThreadState_SetAsyncExc(c.thread_id, <PyObject *>CommandInterrupted)
         hx_bstore(&c.interrupting, INTERRUPTIBLE)
 
