@@ -102,6 +102,28 @@ def test_an_abandoned_entry_is_not_served():
     assert fresh is not entry
 
 
+def test_a_key_that_cannot_be_compared_any_more_keeps_nobody_waiting(caplog):
+    """Its entry cannot be taken away, but those who wait are told."""
+
+    class Key:
+        broken = False
+
+        def __hash__(self):
+            if self.broken:
+                raise ZeroDivisionError("hash")
+            return 1
+
+    key, told = Key(), []
+    with RequestContext() as context:
+        entry, _ = context.join_entry("Get", key, None)
+        context.join_entry("Get", key, None)
+        entry.when_ended(lambda: told.append(entry.is_abandoned))
+        key.broken = True
+        entry.abandon()
+    assert told == [True]
+    assert "'Get' cannot be compared" in caplog.text
+
+
 def test_owner_alone_gives_up():
     """Nobody else waits: the run may be stopped, and newcomers run anew."""
     with RequestContext() as context:

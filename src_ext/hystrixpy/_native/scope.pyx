@@ -3,8 +3,8 @@
 A RequestContext is a Scope. The contextvar that leads to it is kept here, so that a command reaches its
 scope without a Python-level call; while no scope is open anywhere, commands do not even look.
 
-Locking: a scope's mutex is held for a few instructions and never while Python code of a user runs (keys
-are compared outside of it). Waiters and ``give_up`` are called without it.
+Locking: a scope's mutex is held for a few instructions and never while Python code of a user runs (but
+for the comparing of keys when an entry is removed). Waiters and ``give_up`` are called without it.
 """
 
 cimport cython
@@ -173,9 +173,12 @@ cdef class Scope:
     cdef int forget(self, CacheEntry entry) except -1:
         """Remove an entry, unless another one has taken its place."""
         cdef object removed = None  # dropped after the mutex: deallocation may run anything
-        with self.mutex:
-            if self.entries.get(entry.key) is entry:
-                removed = self.entries.pop(entry.key)
+        try:
+            with self.mutex:
+                if self.entries.get(entry.key) is entry:
+                    removed = self.entries.pop(entry.key)
+        except Exception:  # of the key's __hash__ or __eq__; who waits for the entry must be told all the same
+            logger.exception("a cache key of command %r cannot be compared any more", entry.key[0])
         return 0
 
     def join_entry(self, command_key, cache_key, owner) -> tuple:
