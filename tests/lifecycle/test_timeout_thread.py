@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import pickle
 import sys
 import time
 
@@ -174,3 +175,27 @@ def test_an_interrupt_is_never_raised_in_a_thread_that_run_is_starting(monkeypat
             starts()
         eventually(lambda: hystrixpy.thread_pool("starts").active == 0)
         assert (stillborn, missed) == ([], [])
+
+
+def test_a_timeout_is_settled_without_a_line_of_python():
+    """Ctrl-C and interrupts are raised in Python code: there is none between the end of run and the counts."""
+    guarded = hystrixpy.command(key="late", isolation="semaphore", timeout=0.001)(time.sleep)
+    seen = []
+
+    def profile(frame, event, _argument):
+        if event == "call":
+            seen.append(frame.f_code.co_qualname)
+
+    with pytest.raises(CommandTimeoutError):
+        guarded(0.005)
+    sys.setprofile(profile)
+    try:
+        guarded(0.005)
+    except CommandTimeoutError as error:
+        told = error
+    finally:
+        sys.setprofile(None)
+    assert [name for name in seen if "Error" in name] == []
+    assert told.command_key == "late"
+    assert str(told).startswith("command 'late' timed out after 0.0")
+    assert pickle.loads(pickle.dumps(told)).args == told.args

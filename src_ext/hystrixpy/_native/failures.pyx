@@ -63,7 +63,11 @@ cdef object timeout_error(CommandLife c, int64_t real):
         text = f"command {c.circuit.key!r} timed out after {took:.3f} s: the enclosing command's limit was used up"
     else:
         text = f"command {c.circuit.key!r} timed out after {took:.3f} s (timeout {c.settings.timeout_ns * 1e-9:g} s)"
-    return CommandTimeoutError(text, command_key=c.circuit.key)
+    # Made without a line of Python, in which Ctrl-C or the interrupt of a run around it would be raised: the command
+    # would never be settled, and its permit be lost.
+    error = CommandTimeoutError.__new__(CommandTimeoutError)
+    error.args, error.command_key = (text,), c.circuit.key
+    return error
 
 
 cdef str shown(object error):
