@@ -905,6 +905,36 @@ def test_blocking_the_loop_that_the_work_needs_is_refused(kind_of):
     assert asyncio.run(main()) == "1#1"
 
 
+@pytest.mark.parametrize("fails", [False, True], ids=["value", "fallback"])
+def test_who_shares_with_an_awaited_thread_command_is_answered_though_its_loop_is_closed(fails):
+    """The worker finds nobody to wake on that loop; the others are told all the same."""
+    work = Work()
+    kind = sync_kind(work)
+    kind = type("Falling", (kind,), {"key": "Falling", "fallback": lambda self: "spare"})
+    loop = asyncio.new_event_loop()
+
+    async def asking():
+        return await kind(1)
+
+    async def begin():
+        waiting = asyncio.ensure_future(asking())
+        await started(work)
+        return waiting
+
+    with RequestContext():
+        work.hold()
+        work.error = OSError("down") if fails else None
+        task = loop.run_until_complete(begin())
+        sharing = kind(1).queue()
+        loop.close()
+        work.go_on.set()
+        assert sharing.result(10) == ("spare" if fails else "1#1")
+        assert kind(1).queue().result(10) == sharing.result()
+    assert work.runs == 1
+    task._log_destroy_pending = False  # nobody is left to end it
+    task.get_coro().close()
+
+
 def test_other_commands_inside_a_cached_run_are_free():
     """Nesting with other keys, and hits of finished entries inside a run, are no circles."""
     work = Work()

@@ -49,6 +49,7 @@ cdef class SyncCommand(CommandLife):
     cdef void deliver(self) noexcept
     cdef void resolve(self) noexcept
     cdef void wake_loop(self) noexcept
+    cdef int loop_is_gone(self) except -1
     cdef void start_fallback(self) noexcept
 
 

@@ -405,10 +405,11 @@ cdef class SyncCommand(CommandLife):
 
     def _hx_cancel(self):
         """The future was cancelled. True the first time, when its waiters have yet to be told."""
-        if self.joined is not None:
+        cdef CacheEntry joined = self.joined    # once: its end on another thread may take it away
+        if joined is not None:
             if claim(self, BY_CANCEL):
-                self.joined.leave(self._hx_shared)
-                end_wait(self.joined, self.above)
+                joined.leave(self._hx_shared)
+                end_wait(joined, self.above)
                 hit_given_up(self)
                 self.future = None
         elif self.entry is None or not self.leave_to_others(False):
@@ -514,7 +515,18 @@ cdef class SyncCommand(CommandLife):
         try:
             self.loop.call_soon_threadsafe(wake, self, self.waiter)
         except RuntimeError:                    # the loop is closed: whoever awaited has gone with it
+            self.loop_is_gone()
+
+    cdef int loop_is_gone(self) except -1:
+        if self.entry is None:
             finish(self)
+            return 0
+        hx_bstore(&self.detached, 1)            # others may wait for the outcome, on loops and threads of their own
+        if self.recovering:
+            self.resolve()
+        else:
+            self.deliver()
+        return 0
 
 
 def wake(SyncCommand command not None, waiter):
