@@ -50,10 +50,10 @@ def seconds(name: str, value: Any, least: float = 0.0) -> int:
 
 
 def text(name: str, value: Any) -> str:
-    """A string."""
+    """A string: a plain one also of a member of an enumeration of strings, which native code does not take."""
     if not isinstance(value, str):
         _refuse(name, value, "a string")
-    return str(value)
+    return str.__str__(value)
 
 
 def function(name: str, value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import sys
 import threading
 
@@ -227,3 +228,59 @@ def test_what_was_defined_last_is_found_first():
     assert hystrixpy.registry.circuit("redefined").settings.values.timeout == 2.5
     assert New().execute() == "new"
     assert old.key == "redefined"
+
+
+class Names(enum.StrEnum):
+    """Names kept in one place, as larger programs do."""
+
+    KEY = "users.get"
+    GROUP = "users"
+    POOL = "users-pool"
+
+
+def _get_class():
+    class Get(Command[str]):
+        key, group, thread_pool = Names.KEY, Names.GROUP, Names.POOL
+
+        def run(self):
+            return threading.current_thread().name
+
+    return Get().execute()
+
+
+def _get_dynamic():
+    class Get(Command[str]):
+        def run(self):
+            return threading.current_thread().name
+
+    return Get(key=Names.KEY, group=Names.GROUP, thread_pool=Names.POOL).execute()
+
+
+def _get_function():
+    @hystrixpy.command(key=Names.KEY, group=Names.GROUP, thread_pool=Names.POOL)
+    def get():
+        return threading.current_thread().name
+
+    return get()
+
+
+@pytest.mark.parametrize("get", [_get_class, _get_dynamic, _get_function])
+def test_members_of_an_enumeration_are_names(get):
+    """A StrEnum's are strings; what is made of them has the plain one, for logs and exporters."""
+    assert get() == "hystrix-users-pool-1"
+    assert hystrixpy.command_keys() == ("users.get",)
+    assert type(hystrixpy.command_keys()[0]) is str
+    assert hystrixpy.metrics(Names.KEY).cumulative_count(hystrixpy.EventType.SUCCESS) == 1
+    assert hystrixpy.thread_pool(Names.POOL) is hystrixpy.thread_pool("users-pool")
+
+
+@pytest.mark.parametrize("name", ["key", "group", "thread_pool"])
+def test_a_dynamic_name_of_another_kind_is_a_type_error(name):
+    """It names the argument and shows the value."""
+
+    class Get(Command[int]):
+        def run(self):
+            return 1
+
+    with pytest.raises(TypeError, match=f"{name}=42: must be a str or None"):
+        Get(**{name: 42})

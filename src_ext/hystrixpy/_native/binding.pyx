@@ -4,6 +4,8 @@ from hystrixpy._native.atomics cimport hx_iadd, hx_iload, hx_istore
 from hystrixpy._native.building cimport HX_FREE_THREADED
 from hystrixpy._native.circuit cimport Circuit
 
+from hystrixpy._native.arguments import text
+
 cdef extern from "instances.h":
     void hx_prepare_class(object cls) noexcept
 
@@ -34,18 +36,24 @@ def prepare_class(cls not None):
     hx_prepare_class(cls)
 
 
-cdef inline str given(str name):
+cdef str given(str what, object name):
     """A name; blank counts as none given, as it does for classes."""
-    return name if name is not None and name.strip() else None
+    if name is None:
+        return None
+    if not isinstance(name, str):
+        raise TypeError(f"{what}={name!r}: must be a str or None")
+    cdef str plain = text(what, name)
+    return plain if plain.strip() else None
 
 
 cdef class Binding:
     """A command class, function or dynamic key on its way to a circuit."""
 
-    def __init__(self, *, str key not None, str group not None, str thread_pool not None, str owner not None,
+    def __init__(self, *, key, group, thread_pool, str owner not None,
                  code=None, pool_code=None, bint is_async=False, bint runnable=True, bint has_fallback=False,
                  bint has_cache_key=False):
-        self.key, self.group, self.thread_pool, self.owner = key, group, thread_pool, owner
+        self.key, self.group, self.thread_pool = text("key", key), text("group", group), text("thread_pool", thread_pool)
+        self.owner = owner
         self.code, self.pool_code = code, pool_code
         self.is_async, self.runnable = is_async, runnable
         self.has_fallback, self.has_cache_key = has_fallback, has_cache_key
@@ -83,7 +91,7 @@ cdef class Binding:
         """The circuit to use now; PropertyError when the properties of the key are invalid."""
         return self.current()
 
-    def derive(self, str key, str group, str thread_pool):
+    def derive(self, key, group, thread_pool):
         """The binding of one instance to another key, group or pool: made once per combination."""
         wanted = (key, group, thread_pool)
         found = self._derived.get(wanted)
@@ -93,10 +101,11 @@ cdef class Binding:
 
     def _with(self, key, group, thread_pool):
         # The pool's default follows the group, as for a class; a pool that the class names itself stays.
-        group = given(group)
+        group = given("group", group)
         default_pool = group if group is not None and self.thread_pool == self.group else self.thread_pool
         return Binding(
-            key=given(key) or self.key, group=group or self.group, thread_pool=given(thread_pool) or default_pool,
+            key=given("key", key) or self.key, group=group or self.group,
+            thread_pool=given("thread_pool", thread_pool) or default_pool,
             owner=self.owner, code=self.code, pool_code=self.pool_code, is_async=self.is_async,
             runnable=self.runnable, has_fallback=self.has_fallback, has_cache_key=self.has_cache_key,
         )

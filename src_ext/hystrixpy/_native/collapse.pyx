@@ -33,6 +33,7 @@ from contextvars import Context
 from os import register_at_fork
 from types import GenericAlias
 
+from hystrixpy._native.arguments import text
 from hystrixpy._native.future import CommandFuture
 from hystrixpy.errors import CollapserError, CommandStateError, RequestContextError
 
@@ -653,8 +654,8 @@ cdef class Gatherer:
 cdef class Spec:
     """What is the same for every request of one collapser class or function."""
 
-    def __init__(self, str key not None, bint is_global, code):
-        self.key, self.is_global, self.code = key, is_global, code
+    def __init__(self, key, bint is_global, code):
+        self.key, self.is_global, self.code = text("key", key), is_global, code
         self.shared = {}
 
     def properties(self):

@@ -32,7 +32,7 @@ cdef class CommandLife(Work):
                 f"{'async def' if self.binding.is_async else 'def'} run(self) in it, or use it as a base class only"
             )
 
-    def __init__(self, *, str key=None, str group=None, str thread_pool=None):
+    def __init__(self, *, key=None, group=None, thread_pool=None):
         if key is not None or group is not None or thread_pool is not None:
             self.binding = self.binding.derive(key, group, thread_pool)
 

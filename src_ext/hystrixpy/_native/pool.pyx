@@ -30,6 +30,8 @@ from hystrixpy._native.parking cimport (HX_LATE, HX_SIGNAL, HX_TOLD, hx_cores, h
                                         hx_park, hx_parker, hx_parker_init, hx_spin, hx_unpark)
 from hystrixpy._native.window cimport Shape, shape_of
 
+from hystrixpy._native.arguments import text
+
 cdef extern from *:
     """
     /* The crew and the worker that this thread is, if it is one. */
@@ -234,13 +236,13 @@ cdef int forward_error() except? -1:
 cdef class Pool:
     """Threads `hystrix-<key>-<n>` and who may use them; ThreadPool is what Python sees."""
 
-    def __cinit__(self, str key not None, properties=None):
+    def __cinit__(self, key, properties=None):
         cdef Shape shape
         if properties is None:
             shape = shape_of(10.0, 10)
         else:
             shape = shape_of(properties.rolling_window, properties.rolling_buckets)
-        self.key = key
+        self.key = text("key", key)
         self._threads = {}
         self.crew = crew_new(&shape)
         if self.crew == NULL:
