@@ -38,13 +38,14 @@ NATIVE_FLOORS = (
     ("breaker", "counting"),
     ("pool", "timer", "threadpool"),
     ("circuit",),
-    ("binding",),
+    ("senders", "binding"),
     ("life",),
-    ("running", "failures"),
+    ("running", "failures", "request"),
     ("watching",),
     ("execution",),
     ("sharing", "inline", "leaving"),
-    ("drive", "aio", "collapse"),
+    ("drive", "aio", "batch"),
+    ("collapse",),
     ("function",),
 )
 """The same inside the native core. Of Python it may import floor 0 only."""

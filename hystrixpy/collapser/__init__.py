@@ -2,10 +2,11 @@
 
 ``Collapser`` (face.py) and ``@collapse`` (function.py) are the two forms; ``spec.py`` finds the place where
 requests meet, ``sending.py`` and ``shipment.py`` say what happens to a batch that goes, ``numbers.py`` counts.
-Requests are gathered in src_ext/hystrixpy/_native/collapse.pyx.
+Requests are gathered in src_ext/hystrixpy/_native/batch.pyx.
 """
 
-from hystrixpy._native.collapse import CollapsedRequest, set_sender
+from hystrixpy._native.batch import set_sender
+from hystrixpy._native.request import CollapsedRequest
 from hystrixpy.collapser.face import Collapser
 from hystrixpy.collapser.function import collapse
 from hystrixpy.collapser.numbers import CollapserMetrics, collapser_keys, collapser_metrics

@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from hystrixpy._native.collapse import CollapserBase, RequestFuture
+from hystrixpy._native.collapse import CollapserBase
+from hystrixpy._native.request import RequestFuture
 from hystrixpy.collapser.spec import CollapserSpec, checked_scope, running_loop
 from hystrixpy.errors import PropertyError
 from hystrixpy.properties import CollapserProperties
@@ -13,8 +14,8 @@ from hystrixpy.properties import CollapserProperties
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
 
-    from hystrixpy._native.collapse import CollapsedRequest
     from hystrixpy._native.future import CommandFuture
+    from hystrixpy._native.request import CollapsedRequest
     from hystrixpy.aio import AsyncCommand
     from hystrixpy.command import Command
 

@@ -6,11 +6,11 @@ import asyncio
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any
 
-from hystrixpy._native.collapse import deliver, fill_missing
+from hystrixpy._native.request import deliver, fill_missing
 from hystrixpy.errors import CollapserError, MissingResponseError
 
 if TYPE_CHECKING:
-    from hystrixpy._native.collapse import CollapsedRequest
+    from hystrixpy._native.request import CollapsedRequest
 
     _Request = CollapsedRequest[Any, Any]
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sized
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from hystrixpy._native.collapse import AsyncFunctionBase, FunctionPlace, answer_by_argument, answer_in_order
+from hystrixpy._native.collapse import AsyncFunctionBase, FunctionPlace
 from hystrixpy._native.function import AsyncCommandFunction, CommandFunction
+from hystrixpy._native.request import answer_by_argument, answer_in_order
 from hystrixpy.collapser.face import waiting_future
 from hystrixpy.collapser.spec import CollapserSpec, checked_scope, running_loop
 from hystrixpy.decorator import command
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Coroutine, Iterable, Sequence
 
-    from hystrixpy._native.collapse import CollapsedRequest
     from hystrixpy._native.future import CommandFuture
+    from hystrixpy._native.request import CollapsedRequest
 
 __all__ = ["AsyncCollapsedFunction", "CollapsedFunction", "collapse"]
 

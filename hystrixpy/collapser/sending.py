@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hystrixpy._native.collapse import deliver, fill_missing
+from hystrixpy._native.request import deliver, fill_missing
 from hystrixpy.collapser.faults import fail, missing, raise_if_fatal
 from hystrixpy.collapser.shipment import Shipment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hystrixpy._native.collapse import Batch, CollapsedRequest
+    from hystrixpy._native.batch import Batch
+    from hystrixpy._native.request import CollapsedRequest
 
     _Request = CollapsedRequest[Any, Any]
 

@@ -10,10 +10,10 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from hystrixpy._native.aio import AioCommand
-from hystrixpy._native.collapse import deliver, end_elsewhere, fill_missing, links_of
 from hystrixpy._native.drive import SyncCommand
 from hystrixpy._native.execution import mark_collapsed
 from hystrixpy._native.life import set_links
+from hystrixpy._native.request import deliver, end_elsewhere, fill_missing, links_of
 from hystrixpy.collapser.faults import fail, lost, missing, raise_if_fatal
 from hystrixpy.collapser.numbers import metrics_for
 from hystrixpy.collapser.spec import running_loop
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextvars import Context
 
-    from hystrixpy._native.collapse import Batch, CollapsedRequest
+    from hystrixpy._native.batch import Batch
+    from hystrixpy._native.request import CollapsedRequest
 
     _Request = CollapsedRequest[Any, Any]
 

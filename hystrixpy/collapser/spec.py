@@ -8,8 +8,9 @@ from asyncio.events import _get_running_loop
 from typing import TYPE_CHECKING, Any, cast
 
 from hystrixpy import properties, registry
-from hystrixpy._native import collapse
-from hystrixpy._native.collapse import Gatherer, Spec
+from hystrixpy._native import senders
+from hystrixpy._native.batch import Gatherer
+from hystrixpy._native.collapse import Spec
 from hystrixpy.collapser.numbers import after_fork_in_child, metrics_for, retire_all
 from hystrixpy.errors import PropertyError, RequestContextError
 from hystrixpy.properties.conflict import warn_of_conflict
@@ -102,7 +103,7 @@ def reset_collapsers() -> None:
 
 def shutdown_collapsers(wait: bool = True, timeout: float | None = None) -> bool:
     """Stop the threads that send batches; False if one still runs after ``timeout`` seconds."""
-    return collapse.shutdown(wait, timeout)
+    return senders.shutdown(wait, timeout)
 
 
 def _code_of(key: str) -> tuple[str, CollapserProperties | None]:

@@ -14,7 +14,7 @@ from typing import Any
 from opentelemetry import context, trace
 from opentelemetry.trace import NoOpTracer, ProxyTracerProvider, SpanKind, Status, StatusCode
 
-from hystrixpy._native.collapse import set_link_finder
+from hystrixpy._native.batch import set_link_finder
 from hystrixpy._native.life import span_facts
 from hystrixpy._native.watching import ignore_tracer, look_for_tracer
 from hystrixpy.events import EventType

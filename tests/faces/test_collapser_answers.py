@@ -18,7 +18,7 @@ from hystrixpy import (
     collapse,
     shutdown,
 )
-from hystrixpy._native.collapse import Batch
+from hystrixpy._native.batch import Batch
 from tests.support.collapsing import Recorded
 from tests.support.pools import eventually
 
