@@ -40,10 +40,15 @@ test-all:
 test-wheel: $(VENV)/.dev
 	@VENV=$(VENV) bash .ci/test-wheel $(PYTEST_ARGS)
 
+# Each file in a process of its own, so that none runs in what another one left.
 bench: $(VENV)/.bench $(VENV)/.native
+	rm -rf build/bench
 	mkdir -p build/bench
-	$(BIN)/python -m pytest bench -p no:xdist -q -W ignore -o python_files='bench_*.py' -o timeout=600 --benchmark-json=build/bench/results.json $(BENCH_ARGS)
-	$(BIN)/python bench/compare.py build/bench/results.json
+	for file in bench/bench_*.py; do \
+	  $(BIN)/python -m pytest $$file -p no:xdist -q -W ignore -o python_files='bench_*.py' -o timeout=600 \
+	    --benchmark-json=build/bench/$$(basename $$file .py).json $(BENCH_ARGS); \
+	done
+	$(BIN)/python bench/compare.py build/bench/*.json
 
 lint: $(VENV)/.dev $(VENV)/.native
 	$(BIN)/ruff check --output-format concise .

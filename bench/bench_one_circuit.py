@@ -1,4 +1,4 @@
-"""Do threads that share one circuit lose time or counts? 16,000 calls by one thread, and by eight."""
+"""Do threads that share one circuit lose time or counts? 80,000 calls by one thread, and by eight."""
 
 import threading
 
@@ -7,7 +7,7 @@ import pytest
 import hystrixpy
 from hystrixpy import command
 
-CALLS = 16_000
+CALLS = 80_000  # so many that starting the threads does not count
 
 
 @command(key="shared", isolation="semaphore", max_concurrent=64)
@@ -45,15 +45,15 @@ def share(call, threads):
         worker.join()
 
 
-@pytest.mark.benchmark(group="16,000 calls on one circuit")
+@pytest.mark.benchmark(group="80,000 calls on one circuit")
 @pytest.mark.parametrize("threads", [1, 8])
 @pytest.mark.parametrize("way", WAYS)
 def test_threads(benchmark, way, threads):
     """Ours must count every one."""
     call = WAYS[way]()
     before = hystrixpy.metrics("shared").cumulative_counts()[hystrixpy.EventType.SUCCESS]
-    rounds = benchmark.pedantic(share, (call, threads), rounds=7, warmup_rounds=1)
+    rounds = benchmark.pedantic(share, (call, threads), rounds=5, warmup_rounds=1)
     assert rounds is None
     if way == "command":
         counted = hystrixpy.metrics("shared").cumulative_counts()[hystrixpy.EventType.SUCCESS]
-        assert counted - before == 8 * CALLS
+        assert counted - before == 6 * CALLS

@@ -1,4 +1,4 @@
-"""Prints the prices that were promised beside what a run of the benches measured: compare.py RESULTS.json
+"""Prints the prices that were promised beside what a run of the benches measured: compare.py RESULTS.json...
 
 Minima are compared: on a machine that others use, too, they are what repeats. "over" means that the time of the same
 work unguarded, measured in the same run, is taken off first.
@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -20,9 +21,8 @@ NS = 1e9
 class Run:
     """The minima of one run, in nanoseconds, and what the benches noted beside them."""
 
-    def __init__(self, results: Mapping[str, object]) -> None:
-        rows = results["benchmarks"]
-        assert isinstance(rows, list)
+    def __init__(self, *results: Mapping[str, Any]) -> None:
+        rows = [row for each in results for row in each["benchmarks"]]
         self.minima = {short(row["fullname"]): row["stats"]["min"] * NS for row in rows}
         self.notes = {short(row["fullname"]): row.get("extra_info", {}) for row in rows}
 
@@ -164,14 +164,13 @@ def table(rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join(shown)
 
 
-def main(path: str) -> None:
-    with open(path) as file:
-        run = Run(json.load(file))
+def main(*paths: str) -> None:
+    run = Run(*(json.loads(Path(path).read_text()) for path in paths))
     print(table(price.row(run) for price in PRICES))
     print("\nMinima of one run. The machine may be small and shared: believe ratios within this table, nothing else.")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: compare.py RESULTS.json (what pytest --benchmark-json wrote)")
-    main(sys.argv[1])
+    if len(sys.argv) < 2:
+        sys.exit("usage: compare.py RESULTS.json... (what pytest --benchmark-json wrote)")
+    main(*sys.argv[1:])

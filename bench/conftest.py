@@ -21,5 +21,4 @@ def steady(benchmark):
 def pytest_collection_modifyitems(items):
     """Plain calls first: once a command has run in a task or on a worker, every command also looks for the one
     around it in the contextvars. test_command_beside_tasks measures that state on purpose."""
-    plain = ("bench_command.py", "bench_decorator.py")
-    items.sort(key=lambda item: item.path.name not in plain or "beside_tasks" in item.name)
+    items.sort(key=lambda item: "beside_tasks" in item.name)

@@ -1,12 +1,12 @@
 """Collapsers: the part that every request passes through. What becomes of requests is in batch.pyx."""
 
 from hystrixpy._native.batch cimport Gatherer
+from hystrixpy._native.loops cimport running_loop
 from hystrixpy._native.request cimport CollapsedRequest
 from hystrixpy._native.scope cimport Scope, current_scope
 from hystrixpy._native.sharing cimport unusable_key
 
 from asyncio import Future as LoopFuture
-from asyncio import get_running_loop as running_loop_or_error
 
 from hystrixpy._native.arguments import text
 from hystrixpy.errors import RequestContextError
@@ -84,7 +84,7 @@ cdef class Spec:
 
     cpdef object future_on_loop(self, object face, object argument, object cache_key=None):
         """An asyncio future of the running loop that will have the answer."""
-        loop = running_loop_or_error()
+        loop = running_loop()
         future = LoopFuture(loop=loop)
         try:
             self.ask(face, argument, cache_key, future, loop, None)
@@ -130,7 +130,7 @@ cdef class AsyncFunctionBase:
         try:
             cache_key = self._cache_key(place.spec, argument)
         except Exception as error:
-            future = LoopFuture(loop=running_loop_or_error())
+            future = LoopFuture(loop=running_loop())
             future.set_exception(error)
             return future
         return place.spec.future_on_loop(place.face, argument, cache_key)

@@ -1,0 +1,3 @@
+"""The running event loop."""
+
+cdef object running_loop()         # RuntimeError: none runs in this thread
