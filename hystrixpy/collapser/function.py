@@ -53,21 +53,26 @@ class _Face:
 
     def map_response(self, response: Any, requests: list[CollapsedRequest[Any, Any]]) -> None:
         """Answers by argument or by position. An exception among them is the error of that one request."""
-        key = self.function.key
-        if isinstance(response, Mapping):
+        if isinstance(response, list):  # first, for it is nearly always one
+            self._check_length(response, requests)
+            answer_in_order(requests, response)
+        elif isinstance(response, Mapping):
             answer_by_argument(requests, response)
         elif not isinstance(response, Sized) or isinstance(response, str | bytes | AbstractSet):
             raise CollapserError(
-                f"the batch of collapser {key!r} returned {type(response).__name__}; it must return a list with one "
-                f"answer for each argument, or a dict by argument"
-            )
-        elif len(response) != len(requests):
-            raise CollapserError(
-                f"the batch of collapser {key!r} returned {len(response)} answers for {len(requests)} arguments; "
-                f"it must return one for each, in their order, or a dict by argument"
+                f"the batch of collapser {self.function.key!r} returned {type(response).__name__}; it must return a "
+                f"list with one answer for each argument, or a dict by argument"
             )
         else:
+            self._check_length(response, requests)
             answer_in_order(requests, response)
+
+    def _check_length(self, response: Sized, requests: Sized) -> None:
+        if len(response) != len(requests):
+            raise CollapserError(
+                f"the batch of collapser {self.function.key!r} returned {len(response)} answers for {len(requests)} "
+                f"arguments; it must return one for each, in their order, or a dict by argument"
+            )
 
 
 class _Collapsed:

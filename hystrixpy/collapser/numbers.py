@@ -105,9 +105,15 @@ class CollapserMetrics:
             self._batches.add()
             self._requests.add(size)
             self._sizes[size] += 1
-            self._recent.setdefault(now, Counter())[size] += 1
-            for old in [each for each in self._recent if each <= now - _SIZE_BUCKETS]:
-                del self._recent[old]
+            if now not in self._recent:
+                self._begin(now)
+            self._recent[now][size] += 1
+
+    def _begin(self, now: int) -> None:
+        """A new bucket of time; those that have left the window go."""
+        self._recent[now] = Counter()
+        for old in [each for each in self._recent if each <= now - _SIZE_BUCKETS]:
+            del self._recent[old]
 
     def cache_hit(self) -> None:
         """Count one request that was answered by what its context remembered."""

@@ -76,7 +76,7 @@ class Shipment:
             raise_if_fatal(error)
 
     def _check(self) -> None:
-        if not isinstance(self.command, SyncCommand | AioCommand):
+        if not isinstance(self.command, (SyncCommand, AioCommand)):  # a union would be made anew each time
             raise TypeError(
                 f"create_command of collapser {self.key!r} returned {type(self.command).__name__}; "
                 f"it must return an unexecuted Command or AsyncCommand"
@@ -85,26 +85,27 @@ class Shipment:
     # An AsyncCommand needs an event loop: one on which somebody waits, else that of the scope, else one of its own.
 
     def _start_async(self) -> None:
-        here, loop = running_loop(), _loop_for(self.batch)
+        here = running_loop()
+        loop = _loop_for(self.batch, here)
         if loop is None:
             self._run_here()
         elif loop is here:
-            self._start_task()
+            self._start_task(loop)
         else:
             assert self.context is not None
             try:
-                loop.call_soon_threadsafe(self._start_task, context=self.context)
+                loop.call_soon_threadsafe(self._start_task, loop, context=self.context)
             except RuntimeError:  # closed a moment ago
                 self._run_here()
 
     def _run_here(self) -> None:
         self._finish_with(lambda: asyncio.run(self.command.execute()))
 
-    def _start_task(self) -> None:
-        task = asyncio.ensure_future(self.command.execute())
+    def _start_task(self, loop: asyncio.AbstractEventLoop) -> None:
+        task = loop.create_task(self.command.execute())
         task.add_done_callback(self._task_done, context=self.context)
         if self.batch.mixed:
-            self.watch = weakref.ref(task.get_loop().call_later(_NEVER, _Watch(self)))
+            self.watch = weakref.ref(loop.call_later(_NEVER, _Watch(self)))
 
     def _task_done(self, task: asyncio.Task[Any]) -> None:
         self._finish_with(task.result)
@@ -158,9 +159,8 @@ class _Watch:
         self.shipment.give_up()
 
 
-def _loop_for(batch: Batch) -> Any:
-    """The event loop to run an ``AsyncCommand`` on, or None for a fresh one."""
-    here = running_loop()
+def _loop_for(batch: Batch, here: Any) -> Any:
+    """The event loop to run an ``AsyncCommand`` on, or None for a fresh one; ``here``: the one that runs us."""
     if here is not None:
         return batch.run_on([here]) or here  # it runs us, so it does not stand still, whatever was announced
     return batch.run_on([loop for loop in (batch.loop, batch.gatherer.home) if loop is not None and loop.is_running()])
