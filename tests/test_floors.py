@@ -30,8 +30,8 @@ PARTS = 3
 """The floor whose inhabitants do not know each other."""
 
 NATIVE_FLOORS = (
-    ("atomics", "building", "clock", "arguments", "daemon", "entered", "future", "guarding", "herald", "loops"),
-    ("parking", "raised", "word", "wording"),
+    ("atomics", "building", "clock", "arguments", "daemon", "entered", "forks", "future", "guarding", "herald"),
+    ("loops", "parking", "raised", "word", "wording"),
     ("window", "permits", "scope"),
     ("histogram", "decision", "crew"),
     ("refusal", "explain"),

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from hystrixpy import properties
 from hystrixpy._native import timer
-from hystrixpy._native.binding import after_fork_in_child as forget_permits
 from hystrixpy._native.binding import new_epoch
 from hystrixpy._native.pool import stop_fallbacks
 from hystrixpy.errors import PropertyError
@@ -114,6 +113,5 @@ def _added(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
 def after_fork_in_child() -> None:
     """Nothing that was in flight in the parent is in flight here; counters and breakers go on."""
     held.lock = threading.RLock()  # another thread of the parent may have held it
-    forget_permits()
     for each in held.state.circuits.values():
         each.forget_in_flight()

@@ -18,8 +18,7 @@ from hystrixpy._native.sharing cimport (
     LoopWaiter, ask_cache, end_entry, is_settled, may_share, owner_gave_up, take_share,
 )
 from hystrixpy._native.execution cimport (
-    admit, begin, fallback_due, fallback_raised, fallback_returned, finish, out_of_time, settle_raised, settle_timeout,
-    settle_value, take_permit,
+    begin, fallback_due, fallback_raised, fallback_returned, finish, let_in, settle_raised, settle_timeout, settle_value,
 )
 from hystrixpy._native.failures cimport final_error
 from hystrixpy._native.life cimport BY_LIMIT, CommandLife, claim
@@ -102,7 +101,7 @@ cdef class AioCommand(CommandLife):
                     entry = ask_cache(self)     # its run brought nothing: perhaps it is our turn
                 if self.entry is not None:
                     return await self._hx_run_for_all()
-        if not admit(self) or not take_permit(self) or out_of_time(self):
+        if not let_in(self):
             return await self._hx_recover()
         place = enter_context(self, self.deadline, False)
         self.ran = self.in_task = True

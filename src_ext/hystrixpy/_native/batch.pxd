@@ -1,6 +1,6 @@
 """Requests that go together, and where they meet."""
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int32_t, int64_t
 
 from hystrixpy._native.pool cimport Work
 from hystrixpy._native.request cimport CollapsedRequest, Meeting
@@ -19,7 +19,7 @@ cdef class Batch(Work):
     cdef list more_loops           # further loops that have a timer
     cdef int64_t deadline          # real_ns() clock
     cdef int64_t most              # requests at which it is full
-    cdef int64_t forks             # fork generation in which it was begun
+    cdef int32_t forks             # at its beginning: in a child it has no timer, and nobody may join it
     cdef readonly bint mixed                # somebody waits elsewhere than on `loop`
     cdef bint timed                # the native timer is armed
     cdef bint counted              # it was full, without the requests that were given up

@@ -1,4 +1,4 @@
-"""Gathering requests into batches: the part of a collapser that every request passes through.
+"""Gathering requests into batches.
 
 A request joins the current batch of its gatherer. Each kind of place on which somebody waits arms its own
 timer for the batch: an event loop its ``call_later``, all threads together the one native timer. Whichever
@@ -13,8 +13,8 @@ wait on that loop. No finalizer may take the lock: the collector could run while
 
 from libc.stdint cimport INT64_MAX, int64_t
 
-from hystrixpy._native.atomics cimport hx_iadd, hx_iload
 from hystrixpy._native.clock cimport real_ns
+from hystrixpy._native.forks cimport forks
 from hystrixpy._native.pool cimport ACCEPTED, Work
 from hystrixpy._native.request cimport CollapsedRequest, Meeting, answer, end
 from hystrixpy._native.senders cimport sending_pool
@@ -24,14 +24,12 @@ from hystrixpy._native.watching cimport has_tracer
 import logging
 from asyncio.events import _get_running_loop as get_running_loop
 from contextvars import Context
-from os import register_at_fork
 
 from hystrixpy.errors import CollapserError, CommandStateError
 
 cdef object logger = logging.getLogger("hystrixpy")
 cdef object send_batch = None        # sending.send(batch), set by the collapser package
 cdef object find_link = None         # callable giving the link to the current span or None, telemetry's
-cdef int64_t fork_generation = 0     # a batch of the parent has no timer in the child: nobody may join it there
 
 
 def set_sender(sender):
@@ -44,13 +42,6 @@ def set_link_finder(finder):
     """Have ``finder()`` asked, while a tracer is set, for what the batch's span links to for this request."""
     global find_link
     find_link = finder
-
-
-def _forked() -> None:
-    hx_iadd(&fork_generation, 1)
-
-
-register_at_fork(after_in_child=_forked)
 
 
 cdef class Batch(Work):
@@ -314,7 +305,7 @@ cdef class Gatherer(Meeting):
                     batch = None
                 else:
                     batch = self.current
-                    if batch is None or batch.forks != hx_iload(&fork_generation):
+                    if batch is None or batch.forks != forks:
                         batch = fresh
                 if batch is not None:
                     request = batch.put(argument, future, loop, link)
@@ -342,7 +333,7 @@ cdef class Gatherer(Meeting):
         batch.gatherer, batch.face, batch.requests = self, face, []
         batch.most = INT64_MAX if values.max_batch_size is None else min(values.max_batch_size, INT64_MAX)
         batch.deadline = real_ns() + <int64_t>(min(values.delay, 1e9) * 1e9)
-        batch.forks = hx_iload(&fork_generation)
+        batch.forks = forks
         if values.cache_enabled:
             batch.slots = {}
         return batch
@@ -359,7 +350,7 @@ cdef class Gatherer(Meeting):
                 return False
             batch = <Batch>request.batch  # None: it was delivered
             if batch is not None:
-                if batch.forks != hx_iload(&fork_generation):
+                if batch.forks != forks:
                     return False
                 stuck = batch.is_stuck_behind(blocked)
                 if not stuck:

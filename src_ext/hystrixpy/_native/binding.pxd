@@ -1,11 +1,10 @@
 """What ties a command class, a function or a dynamic key to a circuit."""
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int64_t
 
 from hystrixpy._native.circuit cimport Circuit
 
 cdef int64_t epoch         # goes up with every reset(): bindings then ask for a new circuit
-cdef int32_t forks         # goes up in every forked child: permits taken before are not ours
 
 
 cdef class Binding:

@@ -10,7 +10,6 @@ cdef extern from "instances.h":
     void hx_prepare_class(object cls) noexcept
 
 epoch = 1
-forks = 0
 cdef object resolver = None             # callable(binding) -> Circuit, the registry's
 
 
@@ -23,12 +22,6 @@ def install(*, resolve):
 def new_epoch():
     """Make every binding ask for its circuit again; returns the new epoch."""
     return hx_iadd(&epoch, 1) + 1
-
-
-def after_fork_in_child():
-    """Forget the permits that the parent's threads hold."""
-    global forks
-    forks += 1
 
 
 def prepare_class(cls not None):

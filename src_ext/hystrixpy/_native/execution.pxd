@@ -8,8 +8,8 @@ from libc.stdint cimport int64_t
 from hystrixpy._native.life cimport CommandLife
 
 cdef int begin(CommandLife c) except -1                        # one shot, circuit, one snapshot of settings, deadline
+cdef bint let_in(CommandLife c) except -1                      # breaker, permit, time: run is due; False: settled
 cdef bint admit(CommandLife c) except -1                       # breaker; False: refused, error kept
-cdef bint take_permit(CommandLife c) except -1                 # SEMAPHORE bulkhead; False: refused, error kept
 cdef bint out_of_time(CommandLife c) except -1                 # nothing left of an enclosing limit: settled as TIMEOUT
 cdef void refuse(CommandLife c, int event, object error) noexcept  # rejected by a bulkhead after the breaker let it in
 

@@ -6,7 +6,7 @@ Nothing here waits or calls user code; the drivers do that.
 from libc.stdint cimport int64_t, uint32_t
 
 from hystrixpy._native.atomics cimport hx_bload, hx_bstore, hx_bswap, hx_iadd, hx_iload, hx_istore
-from hystrixpy._native.binding cimport epoch, forks
+from hystrixpy._native.binding cimport epoch
 from hystrixpy._native.breaker cimport (
     ENDED_ERROR, ENDED_NEUTRAL, ENDED_OK, NOTHING, REFUSED, Change, breaker_admit, breaker_settle,
 )
@@ -18,6 +18,7 @@ from hystrixpy._native.circuit cimport (
 )
 from hystrixpy._native.clock cimport now_of, real_ns
 from hystrixpy._native.failures cimport no_permit_error, timeout_error, used_error
+from hystrixpy._native.forks cimport forks
 from hystrixpy._native.life cimport BY_LIMIT, BY_RUN, NOBODY, CommandLife, cause_was_refusal, claim
 from hystrixpy._native.permits cimport permit_give, permit_try
 from hystrixpy._native.raised cimport hx_drop_locals, matches
@@ -73,6 +74,11 @@ cdef int set_deadline(CommandLife c, int64_t real) except -1:
     return 0
 
 
+cdef bint let_in(CommandLife c) except -1:
+    """Where no pool is asked: the breaker, then the bulkhead, then what is left of an enclosing limit."""
+    return admit(c) and take_permit(c) and not out_of_time(c)
+
+
 cdef bint admit(CommandLife c) except -1:
     cdef Change change
     if is_watched():
@@ -92,6 +98,7 @@ cdef bint admit(CommandLife c) except -1:
 
 
 cdef bint take_permit(CommandLife c) except -1:
+    """The SEMAPHORE bulkhead; False: refused, error kept."""
     cdef Numbers *n = c.circuit.n
     if permit_try(&n.permits, c.settings.max_concurrent):
         c.holds_permit = True

@@ -5,7 +5,7 @@ from cpython.ref cimport Py_DECREF
 
 from hystrixpy._native.circuit cimport EV_SUCCESS
 from hystrixpy._native.execution cimport (
-    admit, fallback_due, fallback_raised, fallback_returned, finish, out_of_time, settle_raised, settle_value, take_permit,
+    fallback_due, fallback_raised, fallback_returned, finish, let_in, settle_raised, settle_value,
 )
 from hystrixpy._native.failures cimport final_error
 from hystrixpy._native.life cimport CommandLife
@@ -17,7 +17,7 @@ from hystrixpy._native.watching cimport ctrl_c_again, emitted, end_watch, fallba
 cdef PyObject *attempt(CommandLife c) except? NULL:
     """The value of run in this thread, or NULL without an error: no success, and recovery is due."""
     cdef PyObject *value
-    if not admit(c) or not take_permit(c) or out_of_time(c):
+    if not let_in(c):
         return NULL
     c.ran = True
     push_frame(&c.run_frame, c, c.deadline)
@@ -77,7 +77,7 @@ cdef PyObject *fallback_answer(CommandLife c, PyObject *value) except NULL:
 
 cdef bint attempt_kept(CommandLife c) except -1:
     cdef PyObject *value
-    if not admit(c) or not take_permit(c) or out_of_time(c):
+    if not let_in(c):
         return False
     c.ran = True
     push_frame(&c.run_frame, c, c.deadline)

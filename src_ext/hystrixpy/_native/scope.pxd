@@ -1,7 +1,7 @@
 """What the commands of one request share: the log, and the cache of outcomes in flight or finished."""
 
 cimport cython
-from libc.stdint cimport int64_t
+from libc.stdint cimport int32_t, int64_t
 
 cdef enum:               # CacheEntry.state
     PENDING = 0
@@ -39,7 +39,7 @@ cdef class CacheEntry:
     cdef list waits_for            # entries that the run waits for (guarded by the graph lock)
     cdef int64_t state
     cdef int64_t callers           # guarded by scope.mutex
-    cdef int64_t forks             # fork generation in which it was begun
+    cdef int32_t forks             # at its beginning
     cdef bint gone                 # takes no newcomers (guarded by scope.mutex)
 
     cdef bint ended(self) noexcept nogil

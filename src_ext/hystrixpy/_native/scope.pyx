@@ -13,10 +13,10 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
 from libc.stdint cimport int64_t
 
-from hystrixpy._native.atomics cimport hx_iadd, hx_icas, hx_iload, hx_istore
+from hystrixpy._native.atomics cimport hx_icas, hx_iload, hx_istore
+from hystrixpy._native.forks cimport forks
 
 import logging
-from os import register_at_fork
 
 from hystrixpy.errors import CommandStateError, RequestContextError
 
@@ -36,14 +36,6 @@ cdef cython.pymutex census           # guards the two below
 cdef int64_t open_scopes = 0
 cdef Census census_sink = NULL
 cdef cython.pymutex graph            # guards every CacheEntry.waits_for
-cdef int64_t fork_generation = 0
-
-
-def _forked() -> None:
-    hx_iadd(&fork_generation, 1)
-
-
-register_at_fork(after_in_child=_forked)
 
 
 cdef void watch_census(Census sink) noexcept:
@@ -160,7 +152,7 @@ cdef class Scope:
                 if fresh is None:
                     fresh = CacheEntry.__new__(CacheEntry)
                     fresh.scope, fresh.key, fresh.owner, fresh.callers = self, key, owner, 1
-                    fresh.forks = hx_iload(&fork_generation)
+                    fresh.forks = forks
                 entry = <CacheEntry>self.entries.setdefault(key, fresh)
                 if entry is fresh:
                     mine[0] = True
@@ -220,7 +212,7 @@ cdef class CacheEntry:
 
     cdef bint runs_here(self) noexcept nogil:
         """Whether it was begun in this process: what the parent of a fork runs never ends in the child."""
-        return self.forks == hx_iload(&fork_generation)
+        return self.forks == forks
 
     cdef bint take_caller(self) except -1:
         """One more caller joins; False if the entry takes no newcomers."""
