@@ -14,11 +14,6 @@ from hystrixpy.errors import (
 )
 from hystrixpy.events import EventType
 
-cdef extern from "instances.h":
-    PyObject *hx_own_entry(PyObject *instance, PyObject *name) noexcept
-
-cdef str BINDING = "_hx_binding"
-
 
 cdef object final_error(CommandLife c):
     """The exception that the caller gets; a failed fallback's is chained to what made run fail."""
@@ -48,7 +43,7 @@ cdef object chain(object error, object cause):
 cdef object used_error(CommandLife c):
     """One instance is one call."""
     again = "call the function again"
-    if hx_own_entry(<PyObject *>c, <PyObject *>BINDING) != NULL:
+    if "_hx_binding" in type(c).__dict__:
         again = f"make a new {type(c).__name__}(...)"
     return CommandStateError(
         f"command {c.binding.key!r} was already executed: one instance is one call, so {again} for the next one",
@@ -124,37 +119,33 @@ cdef object no_permit_error(CommandLife c):
 
 
 cdef object pool_error(CommandLife c, int answer, bint nested):
+    """The pool did not take it."""
     if answer == POOL_CLOSED:
-        return closed_error(c)
-    return starving_error(c) if nested else full_error(c)
+        why = closed_text(c)
+    else:
+        why = starving_text(c) if nested else full_text(c)
+    return ThreadPoolRejectedError(f"command {c.circuit.key!r} rejected{why}", command_key=c.circuit.key)
 
 
-cdef object full_error(CommandLife c):
+cdef str full_text(CommandLife c):
     """No thread and no room in the queue."""
     pool = c.circuit.pool
-    return ThreadPoolRejectedError(
-        f"command {c.circuit.key!r} rejected by thread pool {pool.key!r}: all {pool.max_size} threads are busy "
+    return (
+        f" by thread pool {pool.key!r}: all {pool.max_size} threads are busy "
         f"({pool.abandoned} of them left behind by callers that timed out or were cancelled) and {pool.queue_size} "
-        f"commands are queued; shed load, or raise core_size or max_queue_size if the dependency can take more",
-        command_key=c.circuit.key,
+        f"commands are queued; shed load, or raise core_size or max_queue_size if the dependency can take more"
     )
 
 
-cdef object starving_error(CommandLife c):
+cdef str starving_text(CommandLife c):
     """A nested command would wait for the thread that waits for it."""
     pool = c.circuit.pool
-    return ThreadPoolRejectedError(
-        f"command {c.circuit.key!r} rejected: it was called from inside a worker of its own thread pool {pool.key!r} "
-        f"while none of its {pool.max_size} threads is free, so it could wait for itself; "
-        f"give the nested command a thread_pool of its own",
-        command_key=c.circuit.key,
+    return (
+        f": it was called from inside a worker of its own thread pool {pool.key!r} while none of its {pool.max_size} "
+        f"threads is free, so it could wait for itself; give the nested command a thread_pool of its own"
     )
 
 
-cdef object closed_error(CommandLife c):
+cdef str closed_text(CommandLife c):
     """The pool was shut down."""
-    return ThreadPoolRejectedError(
-        f"command {c.circuit.key!r} rejected: thread pool {c.circuit.thread_pool!r} was shut down "
-        f"(hystrixpy.shutdown or reset)",
-        command_key=c.circuit.key,
-    )
+    return f": thread pool {c.circuit.thread_pool!r} was shut down (hystrixpy.shutdown or reset)"
