@@ -13,6 +13,8 @@ from hystrixpy.stream.wire import UNBOUNDED
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from rich.console import JustifyMethod
+
 __all__ = ["SORTS", "render", "status_line"]
 
 _STYLES = {"closed": "green", "open": "bold white on red", "half_open": "yellow", "mixed": "yellow", "off": "dim"}
@@ -41,8 +43,8 @@ def render(events: Sequence[Mapping[str, Any]], *, sort: str, rows: int, width: 
     shown = _fitting(widths, width)
     table = Table(expand=True, box=None, header_style="bold", pad_edge=False, collapse_padding=True)
     for column, least in shown.items():
-        left = "left" if column in ("circuit", "state") else "right"
-        table.add_column(column, justify=left, no_wrap=True, min_width=least)  # type: ignore[arg-type]
+        side: JustifyMethod = "left" if column in ("circuit", "state") else "right"
+        table.add_column(column, justify=side, no_wrap=True, min_width=least)
     for row in cells:
         row["circuit"].truncate(shown["circuit"], overflow="ellipsis")
         table.add_row(*(row[column] for column in shown))

@@ -7,7 +7,7 @@ without using; ``shapes`` keeps what a change does not reach; ``later`` keeps lo
 """
 
 from hystrixpy.properties.check import Checked, check_files
-from hystrixpy.properties.conflict import PropertyConflictWarning, conflicts, warn_of_conflict
+from hystrixpy.properties.conflict import PropertyConflictWarning, conflicts, warn_of, warn_of_conflict
 from hystrixpy.properties.dynamic import (
     configure,
     explain,
@@ -66,5 +66,6 @@ __all__ = [
     "say",
     "table",
     "unknown",
+    "warn_of",
     "warn_of_conflict",
 ]

@@ -6,11 +6,11 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from hystrixpy.properties.schema import Properties
 
-__all__ = ["PropertyConflictWarning", "conflicts", "warn_of_conflict"]
+__all__ = ["PropertyConflictWarning", "conflicts", "warn_of", "warn_of_conflict"]
 
 
 class PropertyConflictWarning(UserWarning):
@@ -31,7 +31,12 @@ def warn_of_conflict(
 
     ``stacklevel`` 1 points at the caller of this function, as in :func:`warnings.warn`.
     """
-    for message in conflicts(kind, key, first, holds, second, ignored):
+    warn_of(conflicts(kind, key, first, holds, second, ignored), stacklevel=stacklevel + 1)
+
+
+def warn_of(messages: Iterable[str], *, stacklevel: int = 1) -> None:
+    """Say what :func:`conflicts` found, with no lock held."""
+    for message in messages:
         warnings.warn(message, PropertyConflictWarning, stacklevel=stacklevel + 1)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 from hystrixpy import properties
@@ -30,8 +29,7 @@ def find_circuit(binding: Binding) -> Circuit:
         for callback in callbacks.circuit_callbacks:
             callback(circuit)
     properties.say()
-    for message in conflicts:
-        warnings.warn(message, properties.PropertyConflictWarning, stacklevel=2)
+    properties.warn_of(conflicts, stacklevel=2)
     return circuit
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
+from hystrixpy import properties
 from hystrixpy.metrics import CommandMetrics
-from hystrixpy.properties import PropertyConflictWarning
 from hystrixpy.properties.faults import unknown_key
 from hystrixpy.registry import held
 from hystrixpy.registry.declared import declared_bindings
@@ -108,8 +107,7 @@ def thread_pool(key: str) -> ThreadPool:
         if binding.thread_pool == key:
             with held.lock:
                 conflicts = claim_pool(binding)
-            for message in conflicts:
-                warnings.warn(message, PropertyConflictWarning, stacklevel=2)
+            properties.warn_of(conflicts, stacklevel=2)
             return pool_of(key)
     known = {each.thread_pool for each in circuits()} | {each.thread_pool for each in declared_bindings()}
     if key in known:
