@@ -55,8 +55,8 @@ export class CircuitSheet {
   }
 
   countTable() {
-    const { lines, list } = factList(COUNTS.map(([label, field]) => [label, (data) => format.count(data[field] ?? 0)]));
-    this.counts = lines;
+    const { fill, list } = factList(COUNTS.map(([label, field]) => [label, (data) => format.count(data[field] ?? 0)]));
+    this.fillCounts = fill;
     return list;
   }
 
@@ -80,7 +80,7 @@ export class CircuitSheet {
     setData(this.dialog, "state", view.state);
     setText(this.state, stateText(data));
     setText(this.sub, this.subtitle(data, view));
-    for (const { read, value } of this.counts) setText(value, read(data));
+    this.fillCounts(data);
     for (const { field, p, value } of this.cells) setText(value, format.duration(data[field]?.[p] ?? 0));
     for (const chart of this.charts) chart.update(this.item);
     this.updateHistory(events);

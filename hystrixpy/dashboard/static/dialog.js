@@ -1,6 +1,6 @@
 // The one dialog, and the frame of what it shows: the browser keeps the focus inside and Escape closes it.
 
-import { byId, el, setData } from "./dom.js";
+import { byId, el, setData, setText } from "./dom.js";
 
 /** Shows one sheet at a time. A sheet has an item, an element, start(dialog), update() and close(). */
 export class Dialog {
@@ -56,5 +56,6 @@ export function panel(title, content, className = "") {
 /** Names and numbers in two columns; returns the list and a function that fills it. */
 export function factList(facts) {
   const lines = facts.map(([label, read]) => ({ label, read, value: el("dd", "") }));
-  return { lines, list: el("dl", "facts", ...lines.map(({ label, value }) => el("div", "", el("dt", "", label), value))) };
+  const fill = (data) => { for (const { read, value } of lines) setText(value, read(data)); };
+  return { fill, list: el("dl", "facts", ...lines.map(({ label, value }) => el("div", "", el("dt", "", label), value))) };
 }

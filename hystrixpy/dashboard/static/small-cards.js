@@ -7,8 +7,8 @@ import * as format from "./format.js";
 class FactCard {
   constructor(item, className, facts, open) {
     this.item = item;
-    const { lines, list } = factList(facts);
-    this.facts = lines;
+    const { fill, list } = factList(facts);
+    this.fill = fill;
     this.element = el("li", `card ${className}`, el("h3", "", nameButton(item.key, () => open(this.item))), this.extra(), list);
     this.element.dataset.key = item.key;
     this.update();
@@ -17,7 +17,7 @@ class FactCard {
   extra() { return undefined; }
 
   update() {
-    for (const { read, value } of this.facts) setText(value, read(this.item.data));
+    this.fill(this.item.data);
   }
 
   draw() {}

@@ -10,8 +10,8 @@ export class SmallSheet {
     Object.assign(this, { item, kind, word });
     this.sub = el("p", "sub");
     this.box = el("div", "properties");
-    const { lines, list } = factList(facts);
-    this.lines = lines;
+    const { fill, list } = factList(facts);
+    this.fill = fill;
     this.element = sheetOf(item.key, this.sub, undefined, panel("Numbers", list, "wide"), panel("Properties in force", this.box, "wide"));
   }
 
@@ -25,6 +25,6 @@ export class SmallSheet {
   update() {
     const { data } = this.item;
     setText(this.sub, [this.word, data.hystrixpyInstances?.join(", ") ?? data.hystrixpyInstance].filter(Boolean).join(" · "));
-    for (const { read, value } of this.lines) setText(value, read(data));
+    this.fill(data);
   }
 }
