@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
 import pytest
 
-from tests.telemetry.ports import free_port, wait_for_port
+from tests.support.gunicorn import gunicorn, needs_gunicorn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-GUNICORN = Path(sys.executable).with_name("gunicorn")
-ROOT = Path(__file__).parents[2]
-pytestmark = [
-    pytest.mark.skipif(not GUNICORN.exists(), reason="gunicorn is not installed"),
-    pytest.mark.serial,
-]
+pytestmark = needs_gunicorn
 
 APP = """
 import json, os, threading, time
@@ -76,20 +68,8 @@ REQUESTS = 8
 def url(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     """A server whose master has loaded the application, and used it, before it forked two workers."""
     (tmp_path / "app.py").write_text(APP)
-    port = free_port()
-    command = [GUNICORN, "--preload", "-b", f"127.0.0.1:{port}", "-w", "2", *request.param, "app:app"]
-    with (
-        (tmp_path / "log").open("w") as log,
-        subprocess.Popen(
-            command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=log, stderr=log
-        ) as process,
-    ):
-        try:
-            wait_for_port(port, process)
-            yield f"http://127.0.0.1:{port}/"
-        finally:
-            process.terminate()
-            assert process.wait(30) == 0, (tmp_path / "log").read_text()
+    with gunicorn(tmp_path, "--preload", "-w", "2", *request.param) as url:
+        yield url
 
 
 def ask(url: str) -> dict[str, Any]:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
 import pytest
 
 from hystrixpy.demo.receiver import Receiver
-from tests.telemetry.ports import free_port, wait_for_port
+from tests.support.gunicorn import gunicorn, needs_gunicorn
 
-GUNICORN = Path(sys.executable).with_name("gunicorn")
-ROOT = Path(__file__).parents[2]
-pytestmark = [
-    pytest.mark.skipif(not GUNICORN.exists(), reason="gunicorn is not installed"),
-    pytest.mark.serial,
-]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = needs_gunicorn
 
 APP = """
 from hystrixpy import command
@@ -62,24 +57,13 @@ def serve(tmp_path: Path, receiver: Receiver, conf: str, temporality: str, *opti
     """Start gunicorn, make the requests, stop it as an init system does."""
     (tmp_path / "app.py").write_text(APP)
     (tmp_path / "gunicorn.conf.py").write_text(conf)
-    port = free_port()
     settings = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint,
         "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": temporality,
-        "PYTHONPATH": str(ROOT),
     }
-    command = [GUNICORN, "-b", f"127.0.0.1:{port}", "-w", str(WORKERS), *options, "app:app"]
-    with (
-        (tmp_path / "log").open("w") as log,
-        subprocess.Popen(command, cwd=tmp_path, env=os.environ | settings, stdout=log, stderr=log) as process,
-    ):
-        try:
-            wait_for_port(port, process)
-            for _ in range(REQUESTS):
-                assert urlopen(f"http://127.0.0.1:{port}/").read() == b"hello"
-        finally:
-            process.terminate()
-            process.wait(30)
+    with gunicorn(tmp_path, "-w", str(WORKERS), *options, **settings) as url:
+        for _ in range(REQUESTS):
+            assert urlopen(url).read() == b"hello"
 
 
 @pytest.mark.parametrize("temporality", ["cumulative", "delta"])
